@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from btp_trust.runtime.expiry_limits import ExpiryLimits
 from btp_trust.runtime.host import Host
-from btp_trust_cli.connections import Selection, find_sources
+from btp_trust_cli.connections import Selection, find_sources, missing_connection
 from btp_trust_cli.diagnosis import examine
 from btp_trust_cli.doctor import doctor_document, doctor_text
 from btp_trust_cli.exit_codes import Severity, worst
@@ -65,8 +65,15 @@ def run_doctor(request: DoctorRequest, host: Host | None = None, terminal: Termi
 
 
 def gather(selection: Selection, host: Host, terminal: Terminal) -> list[SubaccountStatus]:
-    """Read all subaccounts of a selection, with a bar on a terminal."""
+    """Read all subaccounts of a selection, with a bar on a terminal.
+
+    Raises:
+        TrustError: Nothing can be read: Pulumi's command line is missing or refuses, a setting is unusable, or no
+            connection is found.
+    """
     sources = find_sources(selection, host)
+    if not any(source.error or source.connections for source in sources):
+        raise missing_connection(sources)
     with terminal.progress(sum(len(source.connections) for source in sources)) as on_read:
         return read_landscape(sources, on_read)
 

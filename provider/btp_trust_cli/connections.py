@@ -71,6 +71,18 @@ def find_sources(selection: Selection, host: Host) -> list[Source]:
         return [_from_stack(stack, host) for stack in pool.map(project.read, names)]
 
 
+def missing_connection(sources: Iterable[Source]) -> ConfigurationError:
+    """Return the error of a selection in which no subaccount can be reached."""
+    places = ", ".join(f"stack {source.stack}" if source.stack else "the environment" for source in sources)
+    return ConfigurationError(
+        f"There is no subaccount to read: {places}.",
+        "Looked for resources of btp-trust in the state, btp-trust:serviceKey and btp-trust:connections in the "
+        f"configuration, {_VARIABLE} and bindings in the environment.",
+        "Choose another stack or folder (--stack NAME, -C FOLDER), or set a service key: "
+        "pulumi config set --secret btp-trust:serviceKey '<JSON of the service key>'",
+    )
+
+
 def chosen_stacks(project: PulumiProject, selection: Selection) -> list[str]:
     """Return the names of the stacks that are chosen; none outside of a project, and while no stack is selected.
 

@@ -12,7 +12,7 @@ from btp_trust.formatting import format_day, short_fingerprint
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.destinations import Level
 from btp_trust.service.identity_providers import IdentityProviderClient
-from btp_trust_cli.connections import Source
+from btp_trust_cli.connections import Source, missing_connection
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_cli.reading import at_once_each
 
@@ -125,6 +125,8 @@ def examine(sources: Sequence[Source], on_done: Callable[[], None]) -> list[Diag
         for service, names in ((DESTINATION, source.connections), (XSUAA, source.xsuaa_connections))
         for name in names
     ]
+    if not places and not any(source.error for source in sources):
+        stacks.append(Diagnosis("connections", (Step("connections", error=missing_connection(sources)),)))
     return [*stacks, *at_once_each(examine_connection, places, on_done)]
 
 

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import msgspec
+
 from btp_trust.active.schema import ActiveState
 from btp_trust.arguments import DEFAULT_CONNECTION
+from btp_trust.errors import UnreadableState
 from btp_trust.passive.schema import PassiveState
 from btp_trust.property_bag import from_bag
 from btp_trust.rotation.declaration import Declaration
-from btp_trust.rotation.schema import OnDrift, RotationInputs, RotationState
+from btp_trust.rotation.schema import OnDrift, RotationState
 from btp_trust.rotation.signer_warnings import declaration_of_state, recorded_change, recorded_expiry_context
 from btp_trust.rotation.target_status import target_statuses
 from btp_trust.runtime.expiry import ExpiryContext, successor_of
@@ -21,7 +24,14 @@ from btp_trust.trusted_by.statements import TargetStatus
 
 _TYPE_PREFIX: Final = "pulumi-python:dynamic/btp-trust:"
 """Begins the types of this provider's resources in a state."""
+_SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pulumi's mark of an encrypted value
 _REGISTRATION: Final = f"{_TYPE_PREFIX}TrustedIdentityProvider"
+
+
+class _BoundNames(msgspec.Struct):
+    """What is read of the inputs of a RotationTrigger."""
+
+    generations: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +132,21 @@ def parse_stack(resources: Iterable[Mapping[str, Any]]) -> dict[str, RecordedSub
         resources: `deployment.resources` of `pulumi stack export`.
 
     Raises:
-        UnreadableState: A resource has another form than this provider writes.
+        UnreadableState: A resource has another form than this provider writes, or what is read of it is encrypted.
     """
     found: dict[str, RecordedSubaccount] = {}
     for resource in resources:
         kind = str(resource.get("type", "")).removeprefix(_TYPE_PREFIX)
-        outputs, inputs = resource.get("outputs") or {}, resource.get("inputs") or {}
+        outputs, inputs = _properties(resource, "outputs"), _properties(resource, "inputs")
         guid = outputs.get("subaccount_id")
         # A GUID that the program made a secret is encrypted: its subaccount is read by the configuration alone.
         if kind in _READERS and resource.get("type") != kind and isinstance(guid, str):
-            before = found.get(guid) or RecordedSubaccount(guid, str(inputs.get("connection", DEFAULT_CONNECTION)))
+            _refuse_encrypted(kind, inputs, outputs)
+            before = found.get(guid) or RecordedSubaccount(guid, str(inputs.get("connection") or DEFAULT_CONNECTION))
             named = replace(
                 before,
-                display_name=inputs.get("display_name", before.display_name),
-                recorded_label=outputs.get("subaccount", before.recorded_label),
+                display_name=_text(inputs, "display_name") or before.display_name,
+                recorded_label=_text(outputs, "subaccount") or before.recorded_label,
             )
             found[guid] = _READERS[kind](named, inputs, outputs)
     return found
@@ -143,8 +154,9 @@ def parse_stack(resources: Iterable[Mapping[str, Any]]) -> dict[str, RecordedSub
 
 def registration_connections(resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the connections of all TrustedIdentityProviders, each once."""
-    inputs = (resource.get("inputs") or {} for resource in resources if resource.get("type") == _REGISTRATION)
-    return tuple(dict.fromkeys(str(given["connection"]) for given in inputs if given.get("connection")))
+    inputs = (_properties(resource, "inputs") for resource in resources if resource.get("type") == _REGISTRATION)
+    names = (_text(given, "connection") for given in inputs)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def project_of(resources: Iterable[Mapping[str, Any]]) -> str:
@@ -153,11 +165,40 @@ def project_of(resources: Iterable[Mapping[str, Any]]) -> str:
     return next((parts[1] for parts in urns if len(parts) > 1), "")
 
 
+def _properties(resource: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    properties = resource.get(name)
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _text(properties: Mapping[str, Any], name: str) -> str | None:
+    """Return a text for people; a secret one is encrypted, and something else takes its place."""
+    value = properties.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _refuse_encrypted(kind: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Refuse secrets in what is read: an encrypted map of targets would pass for two targets."""
+    read = [("connection", inputs), ("generations", inputs), *((name, outputs) for name in _SHAPES[kind])]
+    encrypted = sorted({name for name, properties in read if _is_encrypted(properties.get(name))})
+    if encrypted:
+        raise UnreadableState(
+            f"The state of a {kind} is encrypted in part: {', '.join(encrypted)}.",
+            "The program gives a secret there (pulumi.Output.secret, or an output of a stack that has secrets).",
+            f"These values are public: give {kind} plain ones (pulumi.Output.unsecret), and deploy with `pulumi up`.",
+        )
+
+
+def _is_encrypted(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return _SECRET in value or any(map(_is_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_is_encrypted, value))
+
+
 def _with_rotation(
     before: RecordedSubaccount, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
 ) -> RecordedSubaccount:
-    rotation, names = from_bag(outputs, RotationState), from_bag(inputs, RotationInputs).generations
-    return replace(before, rotation=rotation, bound_names={**before.bound_names, **names})
+    rotation, bound = from_bag(outputs, RotationState), from_bag(inputs, _BoundNames)
+    return replace(before, rotation=rotation, bound_names={**before.bound_names, **bound.generations})
 
 
 def _with_passive(
@@ -174,6 +215,12 @@ def _with_active(
     return replace(before, active=from_bag(outputs, ActiveState))
 
 
+_SHAPES: Final = {
+    "RotationTrigger": RotationState.__struct_fields__,
+    "PassiveTrustCertificate": PassiveState.__struct_fields__,
+    "ActiveTrustCertificate": ActiveState.__struct_fields__,
+}
+"""{resource: the outputs that are read}"""
 _READERS: Final = {
     "RotationTrigger": _with_rotation,
     "PassiveTrustCertificate": _with_passive,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable
 from typing import Any, Final
@@ -21,6 +22,19 @@ STYLES: Final = {
     Severity.CRITICAL: "bold red",
     Severity.UNKNOWN: "magenta",
 }
+_UNPRINTABLE: Final = re.compile(
+    r"(?P<color>\x1b\[[0-9;]*m)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What commands a terminal, or turns the order of a line around; names and messages of others may hold that."""
+
+
+def printable(text: str, *, is_colored: bool = False) -> str:
+    """Spell out what a terminal would obey instead of show; line feeds stay, and colors that were asked for."""
+
+    def spell(match: re.Match[str]) -> str:
+        return match[0] if is_colored and match["color"] else match[0].encode("unicode_escape").decode()
+
+    return _UNPRINTABLE.sub(spell, text)
 
 
 def render(parts: Iterable[RenderableType], *, width: int = PIPE_WIDTH, is_colored: bool = False) -> str:
@@ -38,7 +52,8 @@ def render(parts: Iterable[RenderableType], *, width: int = PIPE_WIDTH, is_color
     for part in parts:
         # A line of text stays as long as it is, so that it can be pasted.
         console.print(part, soft_wrap=isinstance(part, Text))
-    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+    text = printable(stream.getvalue(), is_colored=is_colored)
+    return "".join(f"{line.rstrip()}\n" for line in text.removesuffix("\n").split("\n"))
 
 
 def indented(paragraph: str, width: int, indent: str = "  ") -> str:

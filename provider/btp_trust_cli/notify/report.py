@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from btp_trust.errors import TrustError
 from btp_trust_cli.landscape import SubaccountStatus
 from btp_trust_cli.notify.ledger import Delivery
 from btp_trust_cli.notify.notifications import Notification
-from btp_trust_cli.rendering import indented
+from btp_trust_cli.rendering import indented, printable
 from btp_trust_cli.status import summary_line
 
 _WORDS: Final = {Delivery.SENT: "sent", Delivery.UNKNOWN: "UNKNOWN", None: "FAILED"}
@@ -39,7 +39,7 @@ def result_text(statuses: Sequence[SubaccountStatus], due: int, lines: Sequence[
     text = [_first_line(statuses), *(part for line in lines for part in _parts(line, width))]
     if not lines:
         text.append("everything due was sent before" if due else "nothing is due")
-    return "".join(f"{part}\n" for part in text)
+    return _joined(text)
 
 
 def dry_run_text(
@@ -50,7 +50,11 @@ def dry_run_text(
     for channel, notifications in to_send.items():
         for notification in notifications:
             text += [_line("to send", channel, notification), indented(notification.text, width)]
-    return "".join(f"{part}\n" for part in text)
+    return _joined(text)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return printable("".join(f"{part}\n" for part in parts))
 
 
 def _first_line(statuses: Sequence[SubaccountStatus]) -> str:

@@ -161,3 +161,11 @@ def test_unreadable_stack_is_a_step(pulumi: FakePulumi, make_host: MakeHost) -> 
     severity, steps = examine(make_host(), pulumi.folder)
     assert severity is Severity.CRITICAL
     assert steps["stack"]["error"]["kind"] == "UnreadableState"
+
+
+def test_missing_connection_is_a_failed_step(pulumi: FakePulumi, make_host: MakeHost) -> None:
+    """A stack without a connection fails: "all steps passed" would hide that none was examined."""
+    pulumi.add_stack("dev", {}, current=True)
+    severity, steps = examine(make_host(), pulumi.folder)
+    assert severity is Severity.CRITICAL
+    assert steps["connections"]["error"]["what"] == "There is no subaccount to read: stack dev."

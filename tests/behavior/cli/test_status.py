@@ -246,3 +246,27 @@ def test_terminal_shows_the_table(
     assert run_status(StatusRequest(Selection(folder=pulumi.folder)), make_host(), terminal) is Severity.OK
     assert "\x1b[32mOK" in printed(terminal)
     assert engine.label in printed(terminal)
+
+
+@pytest.mark.parametrize("resources", [[], [{"type": "aws:s3/bucket:Bucket", "urn": "urn:pulumi:dev::trust::x::b"}]])
+def test_empty_stack_is_an_error(pulumi: FakePulumi, make_host: MakeHost, resources: list[dict[str, str]]) -> None:
+    """The command says where it looked, in the place of a table of titles alone."""
+    pulumi.add_stack("dev", {}, resources, current=True)
+    with pytest.raises(ConfigurationError, match="There is no subaccount to read: stack dev") as raised:
+        read(make_host(), pulumi.folder)
+    assert "pulumi config set --secret btp-trust:serviceKey" in raised.value.remedy
+
+
+def test_stack_of_something_else_is_left_out(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
+    """Among all stacks of a project, some may be about other things."""
+    pulumi.add_stack("dev", engine.config, export_of(engine))
+    pulumi.add_stack("network", {})
+    severity, document = read(make_host(), pulumi.folder, all_stacks=True)
+    assert (severity, [row["stack"] for row in document["subaccounts"]]) == (Severity.OK, ["dev"])
+
+
+def test_key_of_target_is_an_error(make_host: MakeHost, emulator: Emulator, tmp_path: Path) -> None:
+    """A key of XSUAA reaches a target, whose certificates are another matter."""
+    key = emulator.api_access_key(emulator.create_subaccount().guid)
+    with pytest.raises(ConfigurationError, match="There is no subaccount to read: the environment"):
+        read(make_host(BTP_TRUST_SERVICE_KEY_SHOP=json.dumps(key)), tmp_path)

@@ -45,6 +45,8 @@ def test_golden_states_are_read() -> None:
         {"type": f"{PREFIX}RotationTrigger", "inputs": None, "outputs": None},
         {"type": f"{PREFIX}RotationTrigger", "outputs": {"subaccount_id": {"ciphertext": "v1:"}}},
         {"type": f"{PREFIX}Later", "outputs": {"subaccount_id": GUID}},
+        {"type": f"{PREFIX}TrustedIdentityProvider", "inputs": ["a"], "outputs": "b"},
+        {"type": f"{PREFIX}TrustedIdentityProvider", "inputs": {"connection": {"ciphertext": "v1:"}}},
     ],
 )
 def test_other_resources_are_skipped(resource: dict[str, Any]) -> None:
@@ -61,6 +63,40 @@ def test_changed_state_is_refused(kind: str) -> None:
     resource["outputs"]["fingerprint"] = 5
     with pytest.raises(UnreadableState, match="Restore the state from a backup"):
         parse_stack([resource])
+
+
+ENCRYPTED = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "name", "value"),
+    [
+        ("RotationTrigger", "outputs", "trusted_by", ENCRYPTED),
+        ("RotationTrigger", "outputs", "trusted_by", {"s4": ENCRYPTED}),
+        ("RotationTrigger", "outputs", "history", [ENCRYPTED]),
+        ("RotationTrigger", "inputs", "generations", ENCRYPTED),
+        ("PassiveTrustCertificate", "outputs", "fingerprint", ENCRYPTED),
+        ("ActiveTrustCertificate", "inputs", "connection", ENCRYPTED),
+    ],
+)
+def test_encrypted_value_is_named(kind: str, where: str, name: str, value: Any) -> None:
+    """A secret of the program is no damage, and never shown: an encrypted map would pass for two targets."""
+    resource = golden(kind)
+    resource[where][name] = value
+    with pytest.raises(UnreadableState, match=rf"encrypted in part: {name}\.") as raised:
+        parse_stack([resource])
+    assert "v1:" not in str(raised.value)
+    assert "pulumi.Output.unsecret" in raised.value.remedy
+
+
+@pytest.mark.parametrize("value", [ENCRYPTED, 17, None])
+def test_unreadable_name_is_left_out(value: Any) -> None:
+    """A name for people has others in its place; what no command reads may be a secret."""
+    resource = golden("RotationTrigger")
+    resource["inputs"] |= {"display_name": value, "trusted_by": value, "signer": value}
+    resource["outputs"] |= {"subaccount": value, "warned_by": value}
+    (found,) = parse_stack([resource]).values()
+    assert (found.display_name, found.recorded_label) == (None, None)
 
 
 def test_empty_active_slot_is_drift() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from btp_trust.rotation.schema import OnDrift, RotationState
 from btp_trust_cli.exit_codes import Severity
@@ -83,3 +86,13 @@ def test_stack_without_a_reading_is_listed() -> None:
     """Its row has the stack alone."""
     text = status_text([SubaccountStatus("", "live", error=ERROR)])
     assert "\nstack live:\n" in text
+
+
+@pytest.mark.parametrize("is_colored", [False, True])
+def test_name_cannot_command_a_terminal(*, is_colored: bool) -> None:
+    """Escapes, backspaces, separators and marks of direction are spelt out; colors are those of the command."""
+    hostile = "a\x1b]0;t\x07\x9b2J\u202eb\u2028\rc\x0b"
+    text = status_text([replace(FINE, name=hostile, stack="s\x1b[2J")], is_colored=is_colored)
+    assert "a\\x1b]0;t\\x9b2J\\u202eb\\u2028" in text
+    rest = re.sub(r"\x1b\[[0-9;]*m", "", text) if is_colored else text
+    assert rest.replace("\n", "").isprintable()
