@@ -23,7 +23,7 @@ STYLES: Final = {
     Severity.UNKNOWN: "magenta",
 }
 _UNPRINTABLE: Final = re.compile(
-    r"(?P<color>\x1b\[[0-9;]*m)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    r"(?P<color>\x1b\[[0-9;]*m)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """What commands a terminal, or turns the order of a line around; names and messages of others may hold that."""
 

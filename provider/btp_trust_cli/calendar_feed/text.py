@@ -9,6 +9,7 @@ from typing import Any, Final
 from icalendar import Calendar, Event
 
 from btp_trust_cli.calendar_feed.events import CalendarEvent
+from btp_trust_cli.rendering import printable
 
 _HEADER: Final[dict[str, Any]] = {
     "prodid": "-//btp-trust//btp-trust calendar//EN",
@@ -36,7 +37,8 @@ def _component(event: CalendarEvent, as_of: datetime) -> Event:
     component.add("dtstart", event.start)
     if event.end is not None:
         component.add("dtend", event.end)
-    component.add("summary", event.summary)
-    component.add("description", event.description)
+    # Control characters are outside of its grammar: one in a name would make calendars refuse the whole file.
+    component.add("summary", printable(event.summary))
+    component.add("description", printable(event.description))
     component.add("transp", "TRANSPARENT")  # it leaves its readers free for meetings
     return component

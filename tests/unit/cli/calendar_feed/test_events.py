@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -138,3 +139,13 @@ def test_unreadable_subaccount_is_said() -> None:
     assert event.start == date(2027, 6, 1)
     assert event.summary == "connection prod: what comes is unknown (NotAuthorized)"
     assert "Use another key." in event.description
+
+
+@given(st.text(min_size=1) | st.sampled_from(['a,b;c\\n"d"', "a\r\nEND:VEVENT", "x" * 3000, "\x08", "\ud800"]))
+def test_names_stay_inside_their_lines(name: str) -> None:
+    """Separators, line feeds and control characters of a name leave the file one that calendars read."""
+    text = to_icalendar(calendar_events([replace(WAITING, name=name)], NOW), NOW)
+    assert re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", text) is None
+    assert text.count("\r\n") == text.count("\n") == text.count("\r")
+    assert len(Calendar.from_ical(text).walk("VEVENT")) == len(calendar_events([WAITING], NOW))
+    assert text.encode()
