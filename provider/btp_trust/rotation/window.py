@@ -18,8 +18,11 @@ _ZONES_OF_MACHINES: Final = ("localtime", "posixrules")
 """Names that mean another zone on each machine: the laptop and the pipeline would disagree."""
 
 
-class Window(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A time that comes again."""
+class Window(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
+    """A time that comes again.
+
+    Unknown fields are refused: with `timezone` in place of `time_zone`, the window would be one of UTC, unseen.
+    """
 
     cron: str
     """When it opens: minute, hour, day of the month, month, day of the week."""

@@ -14,6 +14,7 @@ from btp_trust_cli.notify.channels import Channel, refusal
 from btp_trust_cli.notify.ledger import Delivery, Entry
 from btp_trust_cli.notify.notifications import Notification
 
+_AGAIN: Final = "The next run sends it again."
 _LOOK: Final = "Look whether it has arrived. If it is missing, send it once more: btp-trust notify --resend"
 
 
@@ -65,14 +66,21 @@ def _is_certainly_missing(error: BaseException) -> bool:
     return isinstance(error, ServiceUnavailable) and (error.not_sent or error.status == refused_for_now)
 
 
-def _failed(channel: Channel, error: TrustError) -> Result:
+def _failed(channel: Channel, error: ServiceUnavailable | UnexpectedResponse) -> Result:
     """Return the result of a failure; its error names the host, as the address may hold a secret."""
     is_known = _is_certainly_missing(error)
-    remedy = "The next run sends it again. Check that this machine reaches that host." if is_known else _LOOK
-    what = (
-        "refused the notification, or is out of reach"
-        if is_known
-        else "may have taken the notification: the answer is lost"
-    )
-    shown = ServiceUnavailable(f"{channel.name} at {channel.host} {what}.", error.why, remedy)
+    status = error.status if isinstance(error, ServiceUnavailable) else None
+    if not is_known:
+        what, remedy = "may have taken the notification: its answer leaves that open", _LOOK
+    elif status is None:
+        what, remedy = "is out of reach", f"{_AGAIN} Check that this machine reaches that host."
+    else:
+        what, remedy = "takes no notification just now", _AGAIN
+    shown = ServiceUnavailable(f"{channel.name} at {channel.host} {what}.", _why(error, status), remedy)
     return Result(None if is_known else Delivery.UNKNOWN, shown)
+
+
+def _why(error: TrustError, status: int | None) -> str:
+    if isinstance(error, UnexpectedResponse):  # its words are about the services of SAP BTP
+        return "It sent a compressed or very long answer, which was left unread."
+    return error.why if status is None else f"It answered {status}. {error.why}"

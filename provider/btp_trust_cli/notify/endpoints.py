@@ -73,7 +73,8 @@ def _url(read: _Read, variable: str) -> str | None:
     if not (is_safe_url(url.partition("?")[0]) and url.isascii() and url.isprintable() and len(url) <= _MAX_URL_LENGTH):
         raise ConfigurationError(
             f"The address in {variable} cannot be used.",
-            "It must begin with https:// (http:// only for this machine itself) and name a host, without a user.",
+            "It must begin with https:// (http:// only for this machine itself) and name a host, without a user or a "
+            f"fragment (#), in at most {_MAX_URL_LENGTH} printable ASCII characters.",
             f"Copy the address of the webhook whole into {variable}, or into the file that @ names there.",
         )
     return url

@@ -306,3 +306,38 @@ def test_damaged_state_file_ends_the_run(runner: Runner) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         runner.run()
     assert runner.receivers.messages == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (429, ("takes no notification just now. It answered 429. ", "The next run sends it again.\n")),
+        (503, ("takes no notification just now. It answered 503. ", "The next run sends it again.\n")),
+        (500, ("its answer leaves that open. It answered 500. ", "--resend\n")),
+        (httpx.ConnectError("to /s3cr3t"), ("is out of reach. ConnectError: ", "reaches that host.\n")),
+        (httpx.ReadTimeout("of /s3cr3t"), ("its answer leaves that open. ReadTimeout: ", "--resend\n")),
+        (httpx.DecodingError("of /s3cr3t"), ("its answer leaves that open. ", "--resend\n")),
+    ],
+)
+def test_failure_says_what_is_known(runner: Runner, answer: Answer, words: tuple[str, str]) -> None:
+    """A receiver that answers is within reach, and one that is out of reach gave no answer."""
+    runner.receivers.answers = [answer] * 9
+    severity, shown = runner.run()
+    assert severity is Severity.UNKNOWN
+    assert f"slack at hooks.example {words[0]}" in shown.replace("may have taken the notification: ", "")
+    assert shown.endswith(words[1])
+
+
+def test_long_answer_is_left_unread(runner: Runner) -> None:
+    """The words are about the receiver, and those about SAP's services stay away."""
+
+    class Talkative(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == "hooks.example":
+                return httpx.Response(200, content=b"a" * 2_000_000)
+            return runner.receivers.emulator.handle_request(request)
+
+    runner.host = structs.replace(runner.host, transport=Talkative())
+    _, shown = runner.run()
+    assert "It sent a compressed or very long answer, which was left unread. Look whether it has arrived." in shown
+    assert "Destination" not in shown

@@ -46,3 +46,10 @@ def test_other_words_are_refused(when: object) -> None:
     """A misspelt word would be taken for the default."""
     with pytest.raises(Refused, match="when"):
         args(soak=14, when=when)
+
+
+def test_misspelt_zone_is_refused() -> None:
+    """A window with `timezone` would be one of UTC, unseen."""
+    with pytest.raises(Refused) as caught:
+        args(window={"cron": "0 2 * * SUN", "duration": "4h", "timezone": "Europe/Berlin"})
+    assert_three_part_message(str(caught.value), "`window` cannot be used", "unknown field `timezone`")
