@@ -76,7 +76,7 @@ def rotate_in_window(landscape: ThreeSubaccounts) -> None:
 
 
 def replace_leaked_key(landscape: ThreeSubaccounts) -> None:
-    """Revoke what signs, replace it although the window is closed; no revert leads back."""
+    """Revoke the signer, replace it although the window is closed; no revert makes it sign again."""
     project, leaked = landscape.project, landscape.signer(ROTATED)
     clock(landscape, datetime(2028, 10, 17, 9, tzinfo=UTC))
     preview = deploy(landscape, "2028-12", "2028-11", REVOKED)

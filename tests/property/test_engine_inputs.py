@@ -129,6 +129,7 @@ def scenario() -> Iterator[InputScenario]:
                 "metadata_layout": "x509-data",
                 "adopt": "none",
                 "on_delete": "deactivate",
+                "retain_on_delete": True,
             },
             "trigger": {
                 **common,

@@ -66,7 +66,7 @@ def test_second_replacement_is_named() -> None:
         )
         machine.act_in_the_cockpit(Action.GENERATE_ACTIVE.value)
         machine.deploy()
-        recorded = machine.stack.slots[0]
+        recorded = str(machine.stack.slots[0])
         machine.act_in_the_cockpit(Action.GENERATE_ACTIVE.value)
         machine.refresh()
         machine.deploy()

@@ -33,6 +33,7 @@ from btp_trust.property_bag import (
     with_changes,
 )
 from btp_trust.rotation.candidate import Candidate, candidate_from_program
+from btp_trust.rotation.events import Event, EventKind
 from btp_trust.rotation.evidence import Evidence
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.schema import (
@@ -86,7 +87,16 @@ sightings = st.builds(Sighting, st.text(), days)
 attestations = st.builds(Attestation, st.dictionaries(fingerprints, st.text()), st.none() | st.text(), st.none() | days)
 seconds = st.none() | st.integers(0, 2**53)  # numbers are floats on the wire
 evidence = st.builds(Evidence, lifetime=seconds, after_rollback=st.none() | st.text())
+events = st.builds(
+    Event,
+    at=moments,
+    step=st.sampled_from(EventKind),
+    signer=fingerprints,
+    previous=st.none() | fingerprints,
+    why=st.none() | st.text(),
+)
 for shape, strategy in (
+    (Event, events),
     (SignerSummary, signers),
     (PlannedSwap, swaps),
     (PlannedSwitchover, switchovers),
@@ -259,7 +269,7 @@ def test_refuses_a_malformed_argument(shape: type[ResourceArgs], data: st.DataOb
     """A number, a list or a map where a text belongs, and the like; the message leaves the value out."""
     name = data.draw(st.sampled_from(shape.__struct_fields__))
     numbers = [5.5] if name == "soak" else [5.0, 5.5]  # which takes a whole number of days
-    wrong: Any = data.draw(st.sampled_from([*numbers, ["S3CRET", 5.5], {"S3CRET": 5.0}]))
+    wrong: Any = data.draw(st.sampled_from([*numbers, ["S3CRET", 5.5], {"unknown": ["S3CRET", 5.5]}]))
     assert refusal(shape, **{name: wrong}).prop == name
 
 

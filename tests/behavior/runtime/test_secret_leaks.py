@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 
 import httpx
 import pytest
+from msgspec import structs
 from pulumi.dynamic import dynamic
 
 from btp_trust.errors import TrustError
@@ -72,7 +73,7 @@ class NetworkedEngine(FakeEngine):
 
     def host(self, stderr: Any) -> Host:
         """Leave the transport to the session."""
-        return replace(super().host(stderr), transport=None)
+        return structs.replace(super().host(stderr), transport=None)
 
 
 @dataclass
