@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from btp_trust_cli.exit_codes import Finished, Severity
 
@@ -48,5 +49,13 @@ def _describe(error: Exception) -> str:
     return "\n".join([f"btp-trust: a bug: {type(error).__name__}", *frames, "Report it with these lines.\n"])
 
 
+def run() -> NoReturn:
+    """Run the command of this process, and end it: interrupted, without waiting for the requests of other threads."""
+    code = main()
+    if code == _INTERRUPTED:
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Servic
 from btp_trust.service.credentials.users import UserCredentialsLookup
 from btp_trust_cli.pulumi_stack import PulumiProject, Stack
 from btp_trust_cli.recorded import RecordedSubaccount
+from btp_trust_cli.threads import thread_pool
 
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 STACKS_AT_ONCE: Final = 4
@@ -67,7 +67,7 @@ def find_sources(selection: Selection, host: Host) -> list[Source]:
     names = chosen_stacks(project, selection)
     if not names:
         return [_from_environment(host)]
-    with ThreadPoolExecutor(STACKS_AT_ONCE) as pool:
+    with thread_pool(STACKS_AT_ONCE) as pool:
         return [_from_stack(stack, host) for stack in pool.map(project.read, names)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from typing import Final, TypeVar, TypeVarTuple
 
 from btp_trust.errors import TrustError
 from btp_trust_cli.connections import Source
 from btp_trust_cli.landscape import SubaccountStatus
+from btp_trust_cli.threads import thread_pool
 
 AT_ONCE: Final = 64
 """Subaccounts that are read at a time: each has services of its own, so this loads only the machine that asks."""
@@ -38,11 +39,11 @@ def at_once_each(
     at_once: int = AT_ONCE,
 ) -> list[_Result]:
     """Call a function with each of the arguments, so many at a time; return the results in the order of these."""
-    with ThreadPoolExecutor(at_once) as pool:
+    with thread_pool(at_once) as pool:
         pending = [pool.submit(function, *each) for each in arguments]
         for _ in as_completed(pending):
             on_done()
-    return [future.result() for future in pending]
+        return [future.result() for future in pending]
 
 
 def read_connection(source: Source, connection: str) -> SubaccountStatus:

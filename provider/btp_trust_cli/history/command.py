@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from btp_trust.errors import ConfigurationError, TrustError
@@ -15,6 +14,7 @@ from btp_trust_cli.history.model import StackHistory, histories_of
 from btp_trust_cli.history.text import history_text
 from btp_trust_cli.pulumi_stack import PulumiProject
 from btp_trust_cli.terminal import Terminal
+from btp_trust_cli.threads import thread_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def gather_histories(selection: Selection, host: Host) -> list[StackHistory]:
             "The state of a stack keeps it, and here a selected stack is missing.",
             "Run the command in the folder of a Pulumi project (-C), and name the stack: --stack NAME or --all-stacks.",
         )
-    with ThreadPoolExecutor(STACKS_AT_ONCE) as pool:
+    with thread_pool(STACKS_AT_ONCE) as pool:
         return list(pool.map(lambda name: _read(project, name), names))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from btp_trust.errors import ConfigurationError
 from btp_trust_cli import commands
-from btp_trust_cli.__main__ import main
+from btp_trust_cli.__main__ import main, run
 from btp_trust_cli.exit_codes import Severity
 
 COMMANDS = {
@@ -176,6 +176,45 @@ def test_interruption_keeps_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(commands, "run_status", interrupt)
     assert main(["status"]) == 130
+
+
+INTERRUPTED = """
+import signal, sys, threading, time
+from btp_trust_cli import commands
+from btp_trust_cli.__main__ import run
+from btp_trust_cli.reading import at_once_each
+
+def read(number):
+    print(number, flush=True)
+    time.sleep(60)
+
+def gather(_):
+    main_thread = threading.main_thread().ident
+    threading.Timer(0.5, signal.pthread_kill, (main_thread, signal.SIGINT)).start()
+    at_once_each(read, [(number,) for number in range(100)], lambda: None, 2)
+
+commands.run_status = gather
+sys.argv = ["btp-trust", "status"]
+run()
+"""
+
+
+def test_interruption_waits_for_no_request() -> None:
+    """Hundreds of slow requests may be under way or waiting for their turn; those that wait never begin."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, sorted(done.stdout.split())) == (130, ["0", "1"])
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 3, 130])
+def test_process_ends_with_the_code(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Of each end, the interrupted one as well."""
+    ends: list[int] = []
+    monkeypatch.setattr("btp_trust_cli.__main__.main", lambda: code)
+    monkeypatch.setattr(os, "_exit", ends.append)
+    with pytest.raises(SystemExit) as end:
+        run()
+    assert (end.value.code, ends) == (code, [130] if code == 130 else [])
 
 
 @pytest.mark.parametrize(("missing", "command"), [("typer", "status"), ("rich", "status"), ("jinja2", "report")])

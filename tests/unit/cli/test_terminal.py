@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from btp_trust.errors import ConfigurationError
 from btp_trust_cli.rendering import PIPE_WIDTH
 from btp_trust_cli.terminal import Terminal
 from support.terminals import pipes, printed, screen
@@ -108,9 +109,32 @@ def test_terminal_keeps_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_closed_streams_take_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service manager may start the command without them."""
+    """A service manager may start the command without them; a caller in Python may have streams of its own."""
+    stderr = io.StringIO()
     monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "stderr", stderr)
     terminal = Terminal.of_process()
     terminal.show("a")
     assert printed(terminal) == "a"
+    assert terminal.stderr is stderr
+
+
+class BrokenStream(io.StringIO):
+    """A stream that takes nothing."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _: str) -> int:
+        """Refuse the text."""
+        raise self.error
+
+
+def test_broken_stream_is_named() -> None:
+    """A full disk has a remedy; a reader that has gone needs none."""
+    full = Terminal(BrokenStream(OSError(28, "No space left on device")), io.StringIO(), {})
+    with pytest.raises(ConfigurationError, match="The output cannot be written") as raised:
+        full.show("a")
+    assert raised.value.why == "OSError: No space left on device."
+    Terminal(BrokenStream(BrokenPipeError()), io.StringIO(), {}).show("a")
