@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # 2 would be taken for CRITICAL, and means wrong options here.
         return end.code if end.code in (Severity.OK, _INTERRUPTED) else Severity.UNKNOWN
     except Exception as error:  # noqa: BLE001 - also an unforeseen one ends as UNKNOWN; 1 would be WARNING
-        sys.stderr.write(_describe(error))
+        if sys.stderr is not None:  # a service manager may close it
+            sys.stderr.write(_describe(error))
     return Severity.UNKNOWN
 
 

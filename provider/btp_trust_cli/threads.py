@@ -1,4 +1,4 @@
-"""Pools of threads for which an interruption does without waiting."""
+"""Pools of threads that end with an interruption."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def thread_pool(at_once: int) -> Iterator[ThreadPoolExecutor]:
-    """Give a pool of threads; an interruption leaves the block at once, and what has still to begin never does."""
+    """Give a pool of threads; an interruption ends the block at once, and cancels the calls that wait."""
     pool = ThreadPoolExecutor(at_once)
     try:
         yield pool

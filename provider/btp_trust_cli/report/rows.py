@@ -72,12 +72,12 @@ class Row:
 
     @property
     def words(self) -> str:
-        """What a filter looks into, in small letters."""
+        """What a filter looks into, in small letters as the script makes them: `casefold` would make ss of ß."""
         status = self.status
         places = (status.label, status.stack, status.connection, status.subaccount_id, self.next_step)
         certificates = (slot.label for _, slot in self.slots if slot)
         targets = (target.target for target in status.targets)
-        return " ".join(text for text in (*places, *certificates, *targets) if text).casefold()
+        return " ".join(text for text in (*places, *certificates, *targets) if text).lower()
 
 
 def time_line(statuses: Sequence[SubaccountStatus], now: datetime) -> TimeLine:

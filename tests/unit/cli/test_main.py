@@ -154,6 +154,17 @@ def test_known_error_has_three_parts(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().err == "btp-trust: What.\nWhy.\nRemedy.\n"
 
 
+def test_closed_streams_keep_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a place for the message, the exit code is still UNKNOWN; Python's own would be WARNING."""
+
+    def refuse(_: Any) -> None:
+        raise ConfigurationError("What.", "Why.", "Remedy.")
+
+    monkeypatch.setattr(commands, "run_status", refuse)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["status"]) == Severity.UNKNOWN
+
+
 def test_bug_hides_its_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither WARNING, which is Python's own exit code, nor the text of the error, which may be a secret."""
 

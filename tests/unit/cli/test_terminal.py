@@ -76,7 +76,7 @@ def test_closed_pipe_is_quiet(size: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 1_000_000])
 def test_full_disk_is_an_error(size: int) -> None:
-    """The error comes once, and the end of the process adds none."""
+    """The error comes once: the end of the process is quiet."""
     code = f"""
 from btp_trust.errors import ConfigurationError
 try:
@@ -120,7 +120,7 @@ def test_closed_streams_take_everything(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class BrokenStream(io.StringIO):
-    """A stream that takes nothing."""
+    """A stream of a full disk, or of a reader that has gone."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class BrokenStream(io.StringIO):
 
 
 def test_broken_stream_is_named() -> None:
-    """A full disk has a remedy; a reader that has gone needs none."""
+    """A full disk has a remedy; a reader that has gone is fine."""
     full = Terminal(BrokenStream(OSError(28, "No space left on device")), io.StringIO(), {})
     with pytest.raises(ConfigurationError, match="The output cannot be written") as raised:
         full.show("a")
