@@ -10,13 +10,15 @@ import msgspec
 
 from btp_trust.active.schema import ActiveState
 from btp_trust.arguments import DEFAULT_CONNECTION
-from btp_trust.errors import UnreadableState
+from btp_trust.errors import Refused, UnreadableState
 from btp_trust.passive.schema import PassiveState
 from btp_trust.property_bag import from_bag
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.schema import OnDrift, RotationState
 from btp_trust.rotation.signer_warnings import declaration_of_state, recorded_change, recorded_expiry_context
 from btp_trust.rotation.target_status import target_statuses
+from btp_trust.rotation.time_limits import check_freezes
+from btp_trust.rotation.window import check_window
 from btp_trust.runtime.expiry import ExpiryContext, successor_of
 from btp_trust.runtime.signer_warnings import SignerChange
 from btp_trust.snapshot import Snapshot, has_fingerprint, subaccount_label
@@ -198,7 +200,19 @@ def _with_rotation(
     before: RecordedSubaccount, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
 ) -> RecordedSubaccount:
     rotation, bound = from_bag(outputs, RotationState), from_bag(inputs, _BoundNames)
+    _check_times(rotation)
     return replace(before, rotation=rotation, bound_names={**before.bound_names, **bound.generations})
+
+
+def _check_times(rotation: RotationState) -> None:
+    """Refuse times that a state changed by hand has, and a time zone that this machine lacks: a calendar reads both."""
+    try:
+        check_freezes(rotation.freeze)
+        if rotation.window is not None:
+            check_window(rotation.window)
+    except Refused as error:
+        remedy = "Correct it in the program and run `pulumi up`, or restore the state from a backup."
+        raise UnreadableState(error.what, error.why, remedy) from None
 
 
 def _with_passive(

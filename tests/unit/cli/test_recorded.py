@@ -99,6 +99,22 @@ def test_unreadable_name_is_left_out(value: Any) -> None:
     assert (found.display_name, found.recorded_label) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window", {"cron": "0 2 * * SUN", "duration": "4h", "time_zone": "Mars/Base"}),
+        ("window", {"cron": "0 2", "duration": "4h"}),
+        ("freeze", [{"from": "soon", "to": "later", "why": "closing"}]),
+    ],
+)
+def test_unusable_time_is_refused(name: str, value: Any) -> None:
+    """A calendar would end with a traceback; the stack is a row with the reason in place of that."""
+    resource = golden("RotationTrigger")
+    resource["outputs"][name] = value
+    with pytest.raises(UnreadableState, match=f"`{name}` is unusable"):
+        parse_stack([resource])
+
+
 def test_empty_active_slot_is_drift() -> None:
     """The declared signer is gone."""
     rotation = RotationState(fingerprint=OLD.fingerprint, generation="2026-01")
