@@ -112,12 +112,21 @@ class SignerChange(Struct, frozen=True):
         return f"{new} signs, not {old}, which this stack recorded as the signer."
 
     @property
+    def _cause(self) -> str:
+        """Say who did that: a rotation of this stack that was killed looks like a colleague's swap."""
+        recorded = self.snapshot.find(self.before)
+        if recorded is None:
+            return "Somebody else renewed the certificate in place, or replaced it."
+        if find_name(self.names, self.active.fingerprint) and self.active.not_before > recorded.not_before:
+            return "A killed run of this stack swapped the slots, or somebody else did."
+        return "Somebody else swapped the slots."
+
+    @property
     def why(self) -> str:
         """The second part."""
-        act = "swapped the slots" if self.was_swapped else "renewed the certificate in place, or replaced it"
         affected = self.affected or f"Targets that lack {short_fingerprint(self.active.fingerprint)} reject every user."
         return (
-            f"Somebody else {act}. {since(self.active, self.observed_at)}{between_sentence(self.between, self.names)} "
+            f"{self._cause} {since(self.active, self.observed_at)}{between_sentence(self.between, self.names)} "
             f"The signer is {validity_of(self.active)}. {affected} {self.snapshot.slots_sentence}"
         )
 
