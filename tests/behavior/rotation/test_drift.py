@@ -68,6 +68,18 @@ def test_second_replacement_names_the_recorded_signer(engine: FakeEngine) -> Non
     assert sentence not in engine.preview(declared).messages
 
 
+def test_refresh_names_a_killed_run(engine: FakeEngine) -> None:
+    """A swap to the prepared generation may be this stack's own; one to an earlier signer is somebody else's."""
+    engine.deploy(PREPARED)
+    engine.emulator.rotate(engine.guid)
+    engine.emulator.advance(HOUR)
+    assert "A killed run of this stack swapped the slots, or somebody else did." in engine.refresh().messages
+    engine.deploy(ROTATED)
+    engine.emulator.rotate(engine.guid)
+    engine.emulator.advance(HOUR)
+    assert "Somebody else swapped the slots." in engine.refresh().messages
+
+
 def replace_signer(engine: FakeEngine) -> None:
     """Renew the active certificate in the cockpit."""
     engine.emulator.generate_active(engine.guid)
