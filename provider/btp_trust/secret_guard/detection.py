@@ -48,8 +48,8 @@ _FIELD: Final = (
     rf"|<(?:[\w.-]*:)?[\w.-]*{_SENSITIVE_NAMES}\s*>\s*[^<\s]"
 )
 """A secret field with its value in JSON, YAML, variables or XML."""
-_FIELD_MARKS: Final = (":", "=", ">")
-"""Between the name of a field and its value, in all of these notations."""
+_FIELD_WORDS: Final = ("secret", "passw", "kennwort", "passphrase", "passcode", "pwd", "key", "token")
+"""One of them is in each of these names."""
 _CLIENT_SECRET: Final = re.compile(r"[0-9A-Fa-f-]{4}\$[A-Za-z0-9_+/-]{16,}")
 """A client secret of XSUAA: a GUID, `$`, base64."""
 _URL_WITH_PASSWORD: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]*:[^\s/@\"'<>]+@", re.IGNORECASE)
@@ -136,12 +136,13 @@ def _find_in_text(text: str) -> str | None:
 
 
 def _has_secret_field(text: str) -> bool:
-    return any(mark in text for mark in _FIELD_MARKS) and _field_pattern().search(text) is not None
+    folded = text.casefold()
+    return any(word in folded for word in _FIELD_WORDS) and _field_pattern().search(text) is not None
 
 
 @cache
 def _field_pattern() -> re.Pattern[str]:
-    """Compile the pattern on first use: that takes milliseconds, and the arguments of most programs have no mark."""
+    """Compile the pattern on first use: that takes milliseconds, and most arguments lack these words."""
     return re.compile(_FIELD, re.IGNORECASE)
 
 

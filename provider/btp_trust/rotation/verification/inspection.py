@@ -5,7 +5,6 @@ An inspection leaves targets alone and skips the token, which the service might 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,7 +40,9 @@ def find_in_list(destinations: Sequence[Destination], name: str) -> Destination:
     by_name = {destination.name: destination for destination in destinations}
     if name not in by_name:
         names = {known.casefold(): known for known in by_name}
-        similar = difflib.get_close_matches(name.casefold(), names, _MAX_SUGGESTIONS)
+        from difflib import get_close_matches  # noqa: PLC0415 - most programs have every name spelt right
+
+        similar = get_close_matches(name.casefold(), names, _MAX_SUGGESTIONS)
         raise _not_found(name, [names[match] for match in similar])
     return require_trust_certificate(by_name[name])
 
