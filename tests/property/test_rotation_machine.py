@@ -12,10 +12,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Snapshot
-from btp_trust_emulator import Emulator, S4Switches
+from btp_trust_emulator import Emulator, FaultKind, S4Switches
 from btp_trust_emulator.slots import Action
 from support.fake_engine import HOUR, FakeEngine, program
 from support.stateful import soak
+from support.stateful.disturbances import Disturbance
 from support.stateful.program import ProgramSpec
 from support.stateful.refusals import Refusal
 from support.stateful.remedies import remedies
@@ -71,6 +72,27 @@ def test_second_replacement_is_named() -> None:
         machine.refresh()
         machine.deploy()
         assert f"The last deployment recorded {recorded[:8]} as the signer" in machine.stack.last_report.messages
+
+
+def test_lost_rollback_is_read() -> None:
+    """A found example: a target rejects the swap, and the answer of the rollback is lost; the state has the signer."""
+    with Emulator(key_size=1024) as emulator:
+        machine = RotationMachine(emulator, Statistics())
+        machine.initialize_scenario(
+            rotations=0, deploys_on_merge=True, empty=False, named=False, checks={}, unknowns=S4Switches(), seed=0
+        )
+        refused = {"method": "POST", "path": None, "skip": 0, "status": 404, "count": 1}
+        lost = {"method": "POST", "path": None, "skip": 3, "count": 1}
+        faults = ((FaultKind.ROUTER, refused), (FaultKind.DO_THEN_ROUTER, lost))
+        machine.rotate_with_verification(
+            disturbance=Disturbance(faults),
+            misreported="passive",
+            missing=None,
+            resumed_by=None,
+            trusted_by={},
+            verify_destinations=("s4",),
+        )
+        assert machine.stack.state["rotation"].outputs["fingerprint"] == machine.stack.slots[0]
 
 
 def test_the_search_ends_in_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

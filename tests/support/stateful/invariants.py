@@ -258,7 +258,8 @@ def _last_read(command: ObservedCommand, call: ProviderCall) -> Slots | None:
     """Return the slots as this operation last read or wrote them; None if they are unknown.
 
     A reading counts if both of its halves succeed and agree, and if it differs from the slots before a write of the
-    last minute, for such a reading may be stale.
+    last minute, for such a reading may be stale. A write that was done although its answer was lost leaves the slots
+    unknown until then.
     """
     known: Slots | None = None
     active: Slots | None = None
@@ -269,6 +270,8 @@ def _last_read(command: ObservedCommand, call: ProviderCall) -> Slots | None:
         if request == "GET certificate":
             active = None
         if entry.after is None or entry.status not in (200, 404) or {*entry.faults} - HARMLESS_FAULTS:
+            if entry.after not in (None, entry.before):
+                known, before, current_from = None, entry.before, entry.time + timedelta(seconds=LAG)
             continue
         if request == "GET certificate":
             active = entry.after
