@@ -95,6 +95,24 @@ def test_lost_rollback_is_read() -> None:
         assert machine.stack.state["rotation"].outputs["fingerprint"] == machine.stack.slots[0]
 
 
+def test_killed_rollback_of_systems_is_understood() -> None:
+    """A found example: a system refuses after the swap, and the run is killed while it rolls back."""
+    with Emulator(key_size=1024) as emulator:
+        machine = RotationMachine(emulator, Statistics())
+        machine.initialize_scenario(
+            rotations=0, deploys_on_merge=True, empty=False, named=True, checks={}, unknowns=S4Switches(), seed=0
+        )
+        machine.rotate_with_switchover(
+            blocks=("oauth2", "saml-bearer"),
+            disturbance=Disturbance(transport_fault=("killed after", "POST rotateCertificate", 1, 1)),
+            on_switch_failure=None,
+            reverts=False,
+            trouble="picky",
+            upload=None,
+        )
+        machine.converge()
+
+
 def test_the_search_ends_in_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Rounds follow each other until the time is over, here ten seconds each, and the statistics are printed."""
     seeds = []

@@ -10,6 +10,7 @@ from typing import Any, Final
 from btp_trust_emulator.journal import JournalEntry
 from btp_trust_emulator.slots import Slots
 from support.fake_engine import StoredResource
+from support.stateful.communication_systems import PATCH
 from support.stateful.observed_command import ObservedCommand
 from support.stateful.statistics import Statistics
 from support.stateful.target_statements import AttestedTrust
@@ -224,7 +225,9 @@ class SwapInvariants:
 
 
 def _was_left_behind(command: ObservedCommand) -> bool:
-    """Return True if the call that swapped failed to switch a system over, by what it says."""
+    """Return True if the call that swapped failed to switch a system over, by what it says; killed, it says nothing."""
+    if (command.disturbance.transport_fault or ("",))[0].startswith("killed"):
+        return any(PATCH in call.sent for call in command.calls)
     stored = command.engine.state.get(command.spec.trigger_name)
     stated = [str(command.error), str(stored.outputs.get("failure")) if stored else ""]
     return any("failed to switch over" in text for text in stated)
