@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
 
 import msgspec
 
@@ -38,8 +37,3 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be compared with others."""
         parse_rfc3339(self.at)
-
-    @classmethod
-    def planned(cls, plan: str, **facts: str | None) -> Self:
-        """Return the event of a swap, by the line of its plan: the verb is before the colon."""
-        return msgspec.convert({"step": plan.partition(":")[0], **facts}, cls)

@@ -60,7 +60,8 @@ def _change(step: RotationStep) -> Iterator[Event]:
     if step.swapped and plan is not None:
         previous = plan.only_if_active
         why = plan.break_glass or revocation(step.new, previous)
-        yield Event.planned(plan.step, at=at, signer=step.new.declared_fingerprint, previous=previous, why=why)
+        declared = step.new.declared_fingerprint
+        yield Event(at=at, step=EventKind(plan.verb), signer=declared, previous=previous, why=why)
     elif signer is not None and not has_fingerprint(signer, step.state.deployed_signer):
         yield Event(at=at, step=EventKind.FOUND, signer=signer.fingerprint, previous=step.state.deployed_signer)
 

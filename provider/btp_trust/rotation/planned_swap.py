@@ -35,6 +35,11 @@ class PlannedSwap(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """Destinations whose assertions are signed with another certificate afterwards."""
 
     @property
+    def verb(self) -> str:
+        """What it does, as an EventKind has it: the first words of the step."""
+        return self.step.partition(":")[0]
+
+    @property
     def is_rotation(self) -> bool:
-        """Return True unless it rolls back or restores: the verb is before the colon."""
-        return self.step.startswith(f"{EventKind.ROTATE}:")
+        """Return True unless it rolls back or restores."""
+        return self.verb == EventKind.ROTATE
