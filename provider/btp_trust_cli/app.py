@@ -15,7 +15,7 @@ from btp_trust_cli.shared_options import (
     FolderOption,
     JsonOption,
     StackOption,
-    refuse_both,
+    selection_of,
 )
 
 app = typer.Typer(
@@ -50,10 +50,9 @@ def status(
     the stack declares) or 3 (UNKNOWN: a subaccount cannot be read, or the options are wrong).
     """
     from btp_trust_cli.commands import StatusRequest, run_status
-    from btp_trust_cli.connections import Selection
 
-    refuse_both(stack, all_stacks=all_stacks)
-    request = StatusRequest(Selection(stack, all_stacks, folder), as_json, fail_within, as_of)
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    request = StatusRequest(selection, as_json, fail_within, as_of)
     raise Finished(run_status(request))
 
 
@@ -76,10 +75,9 @@ def doctor(
     The exit code is 0 (all steps passed), 2 (a step failed) or 3 (wrong options, or Pulumi cannot be run).
     """
     from btp_trust_cli.commands import DoctorRequest, run_doctor
-    from btp_trust_cli.connections import Selection
 
-    refuse_both(stack, all_stacks=all_stacks)
-    raise Finished(run_doctor(DoctorRequest(Selection(stack, all_stacks, folder), as_json)))
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    raise Finished(run_doctor(DoctorRequest(selection, as_json)))
 
 
 looking_back.add_commands(app)

@@ -14,7 +14,7 @@ from btp_trust_cli.shared_options import (
     FolderOption,
     JsonOption,
     StackOption,
-    refuse_both,
+    selection_of,
 )
 
 OutputOption = Annotated[
@@ -38,11 +38,10 @@ def history(
 
     The exit code is 0 (OK) or 3 (UNKNOWN: a stack cannot be read, or the options are wrong).
     """
-    from btp_trust_cli.connections import Selection
     from btp_trust_cli.history.command import HistoryRequest, run_history
 
-    refuse_both(stack, all_stacks=all_stacks)
-    raise Finished(run_history(HistoryRequest(Selection(stack, all_stacks, folder), as_json)))
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    raise Finished(run_history(HistoryRequest(selection, as_json)))
 
 
 def report(
@@ -59,12 +58,11 @@ def report(
 
     The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN, or wrong options).
     """
-    from btp_trust_cli.connections import Selection
     from btp_trust_cli.report.command import PRINTED, ReportRequest, run_report
 
-    refuse_both(stack, all_stacks=all_stacks)
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
     file = output if output == PRINTED else folder / output
-    raise Finished(run_report(ReportRequest(file, Selection(stack, all_stacks, folder), as_of)))
+    raise Finished(run_report(ReportRequest(file, selection, as_of)))
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from btp_trust_cli.options import parse_days, parse_moment, parse_stack_name
+
+if TYPE_CHECKING:
+    from btp_trust_cli.connections import Selection
 
 _Value = TypeVar("_Value")
 
@@ -26,14 +29,17 @@ def option_parser(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
     return parse_option
 
 
-def refuse_both(stack: str | None, *, all_stacks: bool) -> None:
-    """Refuse two options that choose different stacks.
+def selection_of(stack: str | None, folder: Path, *, all_stacks: bool) -> Selection:
+    """Return what the options select.
 
     Raises:
-        typer.BadParameter: Both are given.
+        typer.BadParameter: Two options that choose different stacks are given.
     """
+    from btp_trust_cli.connections import Selection
+
     if stack is not None and all_stacks:
         raise typer.BadParameter("Give one of --stack and --all-stacks.")
+    return Selection(stack, all_stacks, folder)
 
 
 StackOption = Annotated[

@@ -15,7 +15,7 @@ from btp_trust_cli.shared_options import (
     FolderOption,
     StackOption,
     option_parser,
-    refuse_both,
+    selection_of,
 )
 
 TextfileOption = Annotated[
@@ -81,15 +81,12 @@ def metrics(
 
     The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).
     """
-    from btp_trust_cli.connections import Selection
     from btp_trust_cli.metrics.command import MetricsRequest, run_metrics
 
-    refuse_both(stack, all_stacks=all_stacks)
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
     if textfile is not None and address is not None:
         raise typer.BadParameter("Give one of --textfile and --serve.")
-    request = MetricsRequest(
-        Selection(stack, all_stacks, folder), as_of, textfile and folder / textfile, address, interval
-    )
+    request = MetricsRequest(selection, as_of, textfile and folder / textfile, address, interval)
     raise Finished(run_metrics(request))
 
 
@@ -108,12 +105,9 @@ def calendar(
     The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).
     """
     from btp_trust_cli.calendar_feed.command import CalendarRequest, run_calendar
-    from btp_trust_cli.connections import Selection
 
-    refuse_both(stack, all_stacks=all_stacks)
-    raise Finished(
-        run_calendar(CalendarRequest(Selection(stack, all_stacks, folder), as_of, output and folder / output))
-    )
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    raise Finished(run_calendar(CalendarRequest(selection, as_of, output and folder / output)))
 
 
 def notify(
@@ -135,15 +129,13 @@ def notify(
     The exit code is that of `btp-trust status`: 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN: a subaccount cannot
     be read, a message did not arrive, or the options are wrong).
     """
-    from btp_trust_cli.connections import Selection
     from btp_trust_cli.notify.command import NotifyRequest, run_notify
 
-    refuse_both(stack, all_stacks=all_stacks)
+    selection = selection_of(stack, folder, all_stacks=all_stacks)
     if state is None and not dry_run:
         raise typer.BadParameter("Give --state PATH: without it, each run would notify people again.")
     if as_of is not None and not dry_run:
         raise typer.BadParameter("Add --dry-run: a notification about another date would be a false alarm.")
-    selection = Selection(stack, all_stacks, folder)
     raise Finished(run_notify(NotifyRequest(selection, state and folder / state, as_of, dry_run, resend)))
 
 
