@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -40,7 +41,7 @@ class DoctorRequest:
 def run_status(request: StatusRequest, host: Host | None = None, terminal: Terminal | None = None) -> Severity:
     """Print the status of all subaccounts, and return the most serious one."""
     terminal = terminal or Terminal.of_process()
-    statuses = by_urgency(judge(status, request) for status in gather(request.selection, host or Host(), terminal))
+    statuses = _read_and_judge(request, host or Host(), terminal)
     if request.as_json:
         text = f"{json.dumps(status_document(statuses, request.as_of), indent=2, ensure_ascii=False)}\n"
     else:
@@ -86,8 +87,17 @@ def read_statuses(
     Raises:
         TrustError: Nothing can be read: Pulumi's command line is missing or refuses, or a setting is unusable.
     """
-    request = StatusRequest(as_of=as_of)
-    return by_urgency(judge(status, request) for status in gather(selection, host, terminal))
+    return _read_and_judge(StatusRequest(selection, as_of=as_of), host, terminal)
+
+
+def _read_and_judge(request: StatusRequest, host: Host, terminal: Terminal) -> list[SubaccountStatus]:
+    return by_urgency(judge(status, request) for status in gather(request.selection, host, terminal))
+
+
+def present(statuses: Sequence[SubaccountStatus], as_of: datetime | None, host: Host) -> datetime:
+    """Return the moment of a document: `--as-of`, else that of the services; without a reading, that of the machine."""
+    read = [status.read_at for status in statuses if status.read_at]
+    return as_of or max(read, default=None) or host.clock()
 
 
 def judge(status: SubaccountStatus, request: StatusRequest) -> SubaccountStatus:

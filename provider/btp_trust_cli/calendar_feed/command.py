@@ -9,7 +9,7 @@ from pathlib import Path
 from btp_trust.runtime.host import Host
 from btp_trust_cli.calendar_feed.events import calendar_events
 from btp_trust_cli.calendar_feed.text import to_icalendar
-from btp_trust_cli.commands import read_statuses
+from btp_trust_cli.commands import present, read_statuses
 from btp_trust_cli.connections import Selection
 from btp_trust_cli.exit_codes import Severity, worst
 from btp_trust_cli.files import write_atomically
@@ -30,10 +30,9 @@ def run_calendar(request: CalendarRequest, host: Host | None = None, terminal: T
     """Print or write the calendar; return the most serious state of all subaccounts."""
     host, terminal = host or Host(), terminal or Terminal.of_process()
     statuses = read_statuses(request.selection, request.as_of, host, terminal)
-    # By the service's clock, as all judgements are.
-    as_of = request.as_of or max((status.read_at for status in statuses if status.read_at), default=host.clock())
-    events = calendar_events(statuses, as_of)
-    text = to_icalendar(events, as_of)
+    now = present(statuses, request.as_of, host)
+    events = calendar_events(statuses, now)
+    text = to_icalendar(events, now)
     if request.output is None:
         terminal.show(text)
     else:
