@@ -57,10 +57,11 @@ def test_outage_blocks_due_rotation(
         guid = emulator.create_subaccount(generate=True).guid
         project = make_project(emulator, guid, tmp_path).set_service_key()
         project.deploy(rotation_program("2028-11", "2026-11"))
-
-    said = project.preview("--expect-no-changes")
+        # The ports stay bound: an emulator of another test could get a closed one, and would answer.
+        with emulator.refuse_connections():
+            said = project.preview("--expect-no-changes")
+            project.write(rotation_program("2028-11", "2028-11"))
+            refused = project.up(status=1)
     assert said.diagnostics.count("was not checked") == 1
-    project.write(rotation_program("2028-11", "2028-11"))
-    refused = project.up(status=1)
     assert "got no answer" in refused.message[0]
     assert refused.message[-1].startswith("Check that this machine reaches 127.0.0.1 (")
