@@ -13,6 +13,8 @@ from btp_trust.parsing.fingerprint import normalize_fingerprint
 
 DEFAULT_CONNECTION: Final = "default"
 """The connection where a resource omits it; the environment variables of all others end with their names."""
+ANNOUNCED: Final = "announced_connections"
+"""An input that only travels from the program to `check`: JSON of {connection: number of resources}."""
 
 _MAX_DISPLAY_NAME: Final = 100
 """Characters of a subaccount's name for people."""

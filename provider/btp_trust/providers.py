@@ -10,6 +10,7 @@ client, is loaded by the first call that uses it.
 from __future__ import annotations
 
 import gc
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from btp_trust.errors import Refused, SecretGiven
+from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
+from btp_trust.errors import Refused, SecretGiven, TrustError
 from btp_trust.property_bag import (
     PropertyBag,
     from_bag,
@@ -57,6 +59,8 @@ class _TrustProvider(ResourceProvider):
     """The pickle is a reference to an empty class: nothing in it is secret."""
     _resource: ClassVar[str]
     """Folder of the resource."""
+    _is_announced: ClassVar[bool] = True
+    """Whether the program announces the connection of the resource, see `runtime/read_ahead.py`."""
 
     @contextmanager
     def _operation(self, props: PropertyBag) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
@@ -67,12 +71,28 @@ class _TrustProvider(ResourceProvider):
         with session.operation(known(props)) as shared:
             yield shared, lifecycle
 
+    @contextmanager
+    def _planning(self, props: PropertyBag) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
+        """The same for a call that plans: one that fails counts as a change due on its connection."""
+        with self._operation(props) as (session, lifecycle):
+            try:
+                yield session, lifecycle
+            except TrustError:
+                self._record_plan(session, props, is_due=True)
+                raise
+
+    def _record_plan(self, session: Session, props: PropertyBag, *, is_due: bool) -> None:
+        if self._is_announced:
+            session.partial.record(str(props.get("connection", DEFAULT_CONNECTION)), is_due=is_due)
+
     def configure(self, req: ConfigureRequest) -> None:
         """Take Pulumi's configuration; errors of this process show their message alone, without a traceback."""
         # Our imports make Python search all that Pulumi has loaded for garbage, which takes 40 ms each time. Frozen, it
         # is left out; the plugin ends with the command.
         gc.freeze()
-        from btp_trust.runtime import session  # noqa: PLC0415 - see the module
+        from btp_trust.runtime import plugin_threads, session  # noqa: PLC0415 - see the module
+
+        plugin_threads.allow_more()
 
         sys.tracebacklimit = 0
         session.configure(req.config.get)
@@ -80,11 +100,13 @@ class _TrustProvider(ResourceProvider):
     # The parameters have the names of Pulumi's base class, also where they are used.
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:
         """Plan; a refusal becomes the failure of a property. Arguments with a secret are not returned to the engine."""
+        news, announced = _without_announcement(news)
         try:
             refuse_secrets(own_properties(news))
         except SecretGiven as refusal:
             return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
-        with self._operation(_olds or news) as (session, lifecycle):
+        with self._planning(_olds or news) as (session, lifecycle):
+            session.read_ahead.announce(json.loads(announced or "{}"))
             arguments = with_recorded_subaccount(news, known(_olds), lifecycle.inputs)
             unplanned = unplanned_inputs(news, lifecycle.inputs)
             # This command creates the subaccount, so its slots are read and planned in the deployment.
@@ -94,6 +116,7 @@ class _TrustProvider(ResourceProvider):
                 return CheckResult(_plan(session, lifecycle, _olds, arguments), [])
             # Other errors are raised: they belong to the service or the configuration instead of a property.
             except Refused as refusal:
+                self._record_plan(session, arguments, is_due=True)
                 return CheckResult(unplanned, [_failure(session.named(refusal), unplanned)])
 
     def diff(self, _id: str, _olds: PropertyBag, _news: PropertyBag) -> DiffResult:
@@ -102,12 +125,14 @@ class _TrustProvider(ResourceProvider):
         Where no check of this command has let it through, the engine only asks what a replacement of another resource
         might lead to, and asks again once that is known: until then, a change is assumed.
         """
-        with self._operation(_news) as (session, lifecycle):
+        with self._planning(_news) as (session, lifecycle):
             if is_unknown(_olds) or (is_unknown(_news) and not session.plans.has_unknown(normalize_bag(_news))):
+                self._record_plan(session, _news, is_due=True)
                 return DiffResult(changes=True)
             state, new = from_bag(_olds, lifecycle.state), from_bag(_news, lifecycle.inputs)
             comparison = lifecycle.diff(session, state, new)
             session.print_notices(comparison.notices)
+            self._record_plan(session, _news, is_due=comparison.is_update_due)
             return DiffResult(changes=comparison.is_update_due)
 
     def create(self, props: PropertyBag) -> CreateResult:
@@ -131,6 +156,12 @@ class _TrustProvider(ResourceProvider):
         """Remove what is the resource's own, if its lifecycle removes anything."""
         with self._operation(_props) as (session, lifecycle):
             lifecycle.delete(session, from_bag(known(_props), lifecycle.state))
+
+
+def _without_announcement(news: PropertyBag) -> tuple[PropertyBag, str | None]:
+    """Take out the connections that the program announces: neither a preview nor the state has them."""
+    rest = dict(news)
+    return rest, rest.pop(ANNOUNCED, None)
 
 
 def _failure(refusal: Refused, inputs: PropertyBag) -> CheckFailure:
@@ -178,9 +209,11 @@ class TrustedIdentityProviderProvider(_TrustProvider):
     """Provider of TrustedIdentityProvider."""
 
     _resource = "identity_provider"
+    _is_announced = False
 
 
 class CommunicationSystemTrustProvider(_TrustProvider):
     """Provider of CommunicationSystemTrust."""
 
     _resource = "communication_system"
+    _is_announced = False

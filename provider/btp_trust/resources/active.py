@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from btp_trust.arguments import DEFAULT_CONNECTION
+from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
 from btp_trust.providers import ActiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.registry import belongs_to, warned_by
+from btp_trust.resources.registry import announce, belongs_to, warned_by
 from btp_trust.resources.rotation import RotationTrigger
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
@@ -69,6 +69,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
             "renew_fingerprint": renew_fingerprint,
             "accept_outage": accept_outage,
             "connection": unless_default(connection),
+            ANNOUNCED: announce(connection),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             "warned_by": None

@@ -8,10 +8,10 @@ from weakref import WeakSet
 
 import pulumi
 
-from btp_trust.arguments import DEFAULT_CONNECTION
+from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
 from btp_trust.providers import PassiveTrustCertificateProvider
 from btp_trust.resources.base import TrustResource, unless_default
-from btp_trust.resources.registry import declare_once, find_declared, unlinked_candidate_error, warned_by
+from btp_trust.resources.registry import announce, declare_once, find_declared, unlinked_candidate_error, warned_by
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
 _retained: Final[WeakSet[pulumi.Resource]] = WeakSet()
@@ -72,6 +72,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "adopt": adopt,
             "replace": replace,
             "connection": unless_default(connection),
+            ANNOUNCED: announce(connection),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             # Check gets no options, and the preview of a removal says what it deletes.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -20,8 +22,21 @@ class DeclaredResource(Struct, frozen=True):
     resource: Resource
 
 
-_Program = dict[tuple[str, str], DeclaredResource]
-"""{(kind, connection): resource}; the kind of a registration includes its origin key."""
+class _Program(dict[tuple[str, str], DeclaredResource]):
+    """{(kind, connection): resource}; the kind of a registration includes its origin key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections: Counter[str] = Counter()
+        """How many resources use each connection."""
+        self.announced = 0
+        """How many resources were announced."""
+        self.announcements = 0
+        """How many resources have announced them."""
+
+
+_ANNOUNCEMENTS: Final = 8
+"""How many of the first resources announce all connections: which of them the engine checks first is open."""
 _programs: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, _Program]]] = WeakKeyDictionary()
 """The declarations of each program: a process may run several, in sequence (tests) or in parallel (automation)."""
 _switched: Final[WeakKeyDictionary[pulumi.Resource, tuple[str, Resource]]] = WeakKeyDictionary()
@@ -48,6 +63,26 @@ def warned_by(connection: str, *kinds: str) -> pulumi.Output[str | None]:
         return next((kind for kind in kinds if (kind, connection) in program), None)
 
     return pulumi.Output.from_input(find())
+
+
+def announce(connection: str) -> pulumi.Output[str | None]:
+    """Return an input that tells the plugin which connections the program uses, so that their slots are read ahead.
+
+    `check` takes the input out: previews and the state never have it. Its text is the JSON of {connection: number of
+    resources}; of a map, Pulumi would serialize each value in a turn of its own, and the resource would come last.
+    """
+    program, is_mocked = _current_program(), _is_mocked()
+    program.connections[connection] += 1
+
+    async def write() -> str | None:
+        # Awaited when the resource is registered, as in `warned_by`.
+        total = program.connections.total()
+        if is_mocked or (total == program.announced and program.announcements >= _ANNOUNCEMENTS):
+            return None
+        program.announced, program.announcements = total, program.announcements + 1
+        return json.dumps(program.connections)
+
+    return pulumi.Output.from_input(write())
 
 
 def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:
@@ -132,7 +167,7 @@ def _current_program() -> _Program:
     # each in a task of its own (`pulumi.runtime.test`); a real program may declare its resources in several tasks.
     deployment = pulumi.runtime.settings.SETTINGS.rpc_manager
     run = _task() if _is_mocked() else None
-    return _programs.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, {})
+    return _programs.setdefault(deployment, WeakKeyDictionary()).setdefault(run or deployment, _Program())
 
 
 def _task() -> asyncio.Task[Any] | None:

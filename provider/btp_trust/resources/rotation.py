@@ -8,12 +8,18 @@ from typing import Any, Final, Literal
 
 import pulumi
 
-from btp_trust.arguments import DEFAULT_CONNECTION
+from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
 from btp_trust.providers import RotationTriggerProvider
 from btp_trust.resources.base import TrustResource, unless_default
 from btp_trust.resources.communication_system import CommunicationSystemTrust
 from btp_trust.resources.passive import PassiveTrustCertificate, is_retained
-from btp_trust.resources.registry import declare_once, declare_switched, find_declared, unlinked_candidate_error
+from btp_trust.resources.registry import (
+    announce,
+    declare_once,
+    declare_switched,
+    find_declared,
+    unlinked_candidate_error,
+)
 from btp_trust.resources.trusted_by import Attested, SwitchesAtRotation, serialize_statements
 from btp_trust.secret_guard.guard import refuses_secret_arguments
 
@@ -183,6 +189,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "on_drift": on_drift,
             "trusted_by": None if trusted_by is None else serialize_statements(trusted_by, candidate),
             "connection": unless_default(connection),
+            ANNOUNCED: announce(connection),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             "verify_destinations": verify_destinations,

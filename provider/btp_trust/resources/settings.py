@@ -39,6 +39,8 @@ KEYS: Final = {
     "readTimeout": Privilege.NONE,
     "resolveTimeout": Privilege.NONE,
     "operationTimeout": Privilege.NONE,
+    "readAhead": Privilege.NONE,
+    "partial": Privilege.NONE,
 }
 """{key: privilege}: those with a privilege must be secrets."""
 _NAMESPACE_SIMILARITY: Final = 0.82

@@ -55,6 +55,8 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
         self.lock = self.write_lock.lock
         self._clock = clock
         self._last: _Reading | TrustError | None = None
+        self.was_read = False
+        """Whether the service has been read in this command at least once."""
 
     @property
     def now(self) -> datetime:
@@ -80,7 +82,7 @@ class CachedReading(ABC, Generic[_Client, _Reading]):
                 # Kept as well, so that each resource of the command fails alike, after one request.
                 self._last = error
                 raise
-            self._last = reading
+            self._last, self.was_read = reading, True
             return reading
 
     def forget(self) -> None:

@@ -6,6 +6,7 @@ import os
 import select
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -46,6 +47,11 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def start_daemon_thread(function: Callable[[], None]) -> None:
+    """Run a function in a thread that ends with the process: it only reads."""
+    threading.Thread(target=function, daemon=True).start()
+
+
 class Host(Struct, frozen=True):
     """The surroundings of the plugin: tests choose them, a process takes the defaults."""
 
@@ -60,6 +66,8 @@ class Host(Struct, frozen=True):
     secrets_root: Path = SECRETS_ROOT
     engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""
+    start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread
+    """Runs a function in a thread of its own; tests run it at once."""
 
     def __repr__(self) -> str:
         """Hide the environment, which may hold credentials."""

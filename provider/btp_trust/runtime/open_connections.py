@@ -17,7 +17,7 @@ from btp_trust.service.credentials.connections import Connection, Connections
 from btp_trust.service.credentials.service_key import Service, ServiceKey
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.credentials.users import UserCredentialsLookup
-from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
+from btp_trust.service.transport.http_client import CA_BUNDLE, SharedTransport, no_proxy_note, open_client
 from btp_trust.service.transport.retry import RetryPolicy
 from btp_trust.snapshot import whole_guid
 
@@ -65,6 +65,8 @@ class OpenConnections:
         self._connections = Connections(config, host.environ, host.secrets_root)
         self._users = UserCredentialsLookup(config, host.environ)
         self._lock = threading.Lock()
+        self._shared_transports: dict[bool, SharedTransport] = {}
+        """By whether they use TLS: without it, the TLS settings trust no authority."""
         self._shared_tls: ssl.SSLContext | None = None
         # By service too: one name may have a key of the Destination service and one of XSUAA.
         self._locks: dict[tuple[Service, str], threading.Lock] = {}
@@ -124,6 +126,15 @@ class OpenConnections:
                 self._shared_tls = key.tls(self._host.clock(), self._ca_bundle)
             return self._shared_tls
 
+    def _transport(self, key: ServiceKey, tls: ssl.SSLContext) -> httpx.BaseTransport | None:
+        """Return the transport of a key; None for one of its own, as the TLS of a client certificate needs."""
+        if self._host.transport is not None or key.is_x509:
+            return self._host.transport
+        with self._lock:
+            if key.uses_tls not in self._shared_transports:
+                self._shared_transports[key.uses_tls] = SharedTransport(tls, self._ca_bundle)
+            return self._shared_transports[key.uses_tls].lease()
+
     def _connect(self, service: Service, name: str) -> OpenConnection | TrustError:
         """Find the credentials and get a token; a failure is kept, so that each resource fails alike."""
         try:
@@ -137,12 +148,14 @@ class OpenConnections:
 
     def _open_clients(self, name: str, connection: Connection, tls: ssl.SSLContext) -> OpenConnection:
         """Open both clients and get a token; a failure closes them."""
-        key, transport = connection.key, self._host.transport
+        key = connection.key
         with ExitStack() as stack:
             # The token service has a client of its own: the other one's auth would wait for its own token.
-            http = stack.enter_context(closing(open_client(tls, transport, None, "", self._ca_bundle)))
+            http = stack.enter_context(closing(open_client(tls, self._transport(key, tls), None, "", self._ca_bundle)))
             auth = ClientCredentials(key, http, self._retry_policy, self._host.monotonic)
-            api_client = stack.enter_context(closing(open_client(tls, transport, auth, key.uri, self._ca_bundle)))
+            api_client = stack.enter_context(
+                closing(open_client(tls, self._transport(key, tls), auth, key.uri, self._ca_bundle))
+            )
             users = UserTokens(self._users, name, key, http, self._retry_policy)
             opened = OpenConnection(connection, auth.subaccount_id, auth.subaccount_name, api_client, users, http)
             stack.pop_all()
@@ -167,7 +180,7 @@ def _wrong_subaccount(opened: OpenConnection, expected: str, prop: str) -> Wrong
     return WrongSubaccount(
         f"Connection {connection.name!r} is for another subaccount.",
         f"The resource belongs to {expected}, but the credentials in {connection.where} are for {found}. "
-        "No slot was read.",
+        "Nothing was planned for it.",
         f"Give the connection a service key of {expected}; a resource for {found} needs a name of its own.",
         prop=prop,
     )

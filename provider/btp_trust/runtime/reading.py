@@ -129,10 +129,12 @@ def open_for_write(session: Session, args: ResourceArgs, *, is_own: bool = True)
 
     Raises:
         OfflineRefused: `btp-trust:offline` is set.
+        Refused: Another connection of the program is out of reach, and has a change due.
         TrustError: It is unreachable or another one, or the outcome of an earlier write is unknown.
     """
     if session.offline:
         raise offline_refusal()
+    session.partial.refuse_unreached()
     account = session.subaccount(args.connection, args.subaccount_id)
     _name_subaccount(account, args, is_own=is_own)
     # Before any reading: it could be as stale as the one that left an earlier outcome open.
@@ -144,6 +146,7 @@ def open_trust_configuration_for_write(session: Session, args: ResourceArgs) -> 
     """Return the trust configuration for create, update or delete, in the same way."""
     if session.offline:
         raise offline_refusal()
+    session.partial.refuse_unreached()
     trust_configuration = session.trust_configuration(args.connection, args.subaccount_id)
     _name_subaccount(trust_configuration, args)
     trust_configuration.write_lock.raise_unknown_outcome()

@@ -22,6 +22,8 @@ from btp_trust.runtime.expiry_limits import parse_expiry_limits
 from btp_trust.runtime.host import Host
 from btp_trust.runtime.open_connections import OpenConnection, OpenConnections
 from btp_trust.runtime.operation_context import OperationContext
+from btp_trust.runtime.partial_deployment import PARTIAL, PartialDeployment
+from btp_trust.runtime.read_ahead import ReadAhead, parse_read_ahead
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.service.communication_systems import TrustBlock
@@ -60,11 +62,16 @@ class Session:
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
         self._printed: set[str] = set()
+        limit = 0 if self.offline else parse_read_ahead(config)
+        self.read_ahead = ReadAhead(limit, self._reach, self.host.start_thread)
+        self.partial = PartialDeployment(
+            self.read_ahead, self._reach, self.host, is_allowed=_read_switch(config, PARTIAL)
+        )
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
         """Return the subaccount of a connection, after comparing it with the one that the resource belongs to.
 
-        Slots are read only after that: those of another subaccount would plan a wrong write.
+        Slots are used only after that: those of another subaccount would plan a wrong write.
 
         Args:
             connection: The connection's name.
@@ -75,7 +82,21 @@ class Session:
             WrongSubaccount: The token is for another one, or a found binding leaves it open.
             TrustError: The connection gets no token.
         """
-        opened = self._connections.expect_subaccount(DESTINATION, connection, expected, prop)
+        self.read_ahead.enter(connection)
+        return self._subaccount(self._connections.expect_subaccount(DESTINATION, connection, expected, prop))
+
+    def _reach(self, connection: str) -> None:
+        """Get a token for a connection and read its slots, unless that was done in this command.
+
+        Raises:
+            TrustError: It failed, now or before.
+        """
+        with self.retry_policy.deadline():
+            account = self._subaccount(self._connections.open(DESTINATION, connection))
+            if not account.was_read:
+                account.snapshot()
+
+    def _subaccount(self, opened: OpenConnection) -> Subaccount:
         with self._lock:
             # By subaccount: two connections that reach the same one share its reading and its write lock.
             if (known := self._subaccounts.get(opened.subaccount_id)) is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from btp_trust.certificate import Certificate
 from btp_trust.errors import StaleRead
 from btp_trust.runtime.cached_reading import SubaccountReading
@@ -45,7 +47,9 @@ class Subaccount(SubaccountReading[TrustCertificatesClient, Snapshot]):
 
     def snapshot(self) -> Snapshot:
         """Return the slots as this command has read them."""
-        return self.last()
+        last, name = self.last(), self.display_name or self.name
+        # They may have been read ahead, before a resource has named the subaccount.
+        return last if last.subaccount_name == name else replace(last, subaccount_name=name)
 
     def record_reading(self, active: Certificate | None, passive: Certificate | None) -> Snapshot:
         """Record what the service reported in a response, and return it as a snapshot."""

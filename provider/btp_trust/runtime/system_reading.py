@@ -62,6 +62,7 @@ def open_system(
     """
     if session.offline:
         raise offline_refusal()
+    session.partial.refuse_unreached()
     found = session.communication_system(connection, system, block)
     if recorded not in {None, found.tenant}:
         raise WrongTenant(

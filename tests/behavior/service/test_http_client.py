@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -311,3 +312,22 @@ def test_compression_is_off() -> None:
     with contextlib.closing(http_client.open_client(tls, None)) as http:
         assert http.build_request("GET", "https://service.example").headers["Accept-Encoding"] == "identity"
         assert http.follow_redirects is False
+
+
+def test_transport_is_shared_until_closed(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients of one transport use one pool of connections; the last that is closed closes it, and it may reopen."""
+    key, pools, open_pool = emulator.service_key(emulator.subaccounts()[0].guid), [], httpx.HTTPTransport
+
+    def open_counted(**settings: Any) -> httpx.HTTPTransport:
+        pools.append(open_pool(**settings))
+        return pools[-1]
+
+    monkeypatch.setattr(httpx, "HTTPTransport", open_counted)
+    tls = create_tls_context()
+    shared = http_client.SharedTransport(tls)
+    for expected in (1, 2):
+        with http_client.open_client(tls, shared.lease()) as last:
+            with http_client.open_client(tls, shared.lease()) as first:
+                first.get(key["uri"])
+            last.get(key["uri"])
+        assert len(pools) == expected

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pulumi.output import UNKNOWN
 
+from btp_trust.arguments import ANNOUNCED
 from support.fake_engine.report import Bag, CommandReport
 from support.fake_engine.wire import apply_ignore_changes, round_trip, serialize_trusted
 
@@ -127,6 +129,8 @@ class Deployment:
         news = {key: value for key, value in args.items() if value is not None}
         if old is not None:
             news = apply_ignore_changes(ignored, old.inputs, news)
+        if self.engine.announced and kind in ("active", "passive", "trigger"):
+            news[ANNOUNCED] = json.dumps(self.engine.announced)
         result = self.engine.call(
             kind, name, "check", round_trip(old.inputs) if old else {}, {**news, "__provider": kind}
         )

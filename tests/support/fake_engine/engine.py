@@ -73,6 +73,8 @@ class FakeEngine:
     """How often the `ErrorHook` of every resource requests another attempt of create, update or delete."""
     calls: list[ProviderCall] = field(default_factory=list)
     """All calls so far."""
+    announced: dict[str, int] = field(default_factory=dict)
+    """The connections that the program announces, which are read ahead: {connection: number of resources}."""
     retained: set[str] = field(default_factory=set)
     """Names of the resources with the option `retain_on_delete`."""
 
@@ -301,4 +303,5 @@ class FakeEngine:
             monotonic=lambda: self.elapsed,
             stderr=stderr,
             engine_exited=lambda: self.engine_exited,
+            start_thread=lambda function: function(),
         )

@@ -52,7 +52,18 @@ class RotationMachineBase(RuleBasedStateMachine):
         """Create the subaccount and the stacks."""
         self.guid = self.emulator.create_subaccount(generate=not empty).guid
         self.emulator.advance(HOUR)
-        self.stack, self.other = FakeEngine(self.emulator, self.guid), FakeEngine(self.emulator, self.guid)
+        # Read ahead in each command, in the middle of its disturbances; what is read there must stay without effect.
+        neighbour = json.dumps(self.emulator.service_key(self.emulator.create_subaccount(generate=True).guid))
+        self.stack, self.other = (
+            FakeEngine(
+                self.emulator,
+                self.guid,
+                config={"btp-trust:partial": "true"},
+                environ={"BTP_TRUST_SERVICE_KEY_NEIGHBOUR": neighbour},
+                announced={"default": 3, "neighbour": 1},
+            )
+            for _ in range(2)
+        )
         self.targets = Targets(self.stack, switches)
         key = json.loads(self.stack.config["btp-trust:serviceKey"])
         self.invariant_checks = Invariants(

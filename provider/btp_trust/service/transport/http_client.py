@@ -19,6 +19,8 @@ from btp_trust.service.transport.proxies import Proxies, Proxy, parse_proxies
 from btp_trust.service.transport.request_progress import RequestProgress
 
 CA_BUNDLE: Final = "btp-trust:caBundle"
+_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=5)
+"""A thread waits for its own service alone; as many connections stay open as are read at a time."""
 _PEM_HEADER: Final = "-----BEGIN CERTIFICATE-----"
 _MAX_PATH_LENGTH: Final = 200
 """Characters of a variable's value that passes for a path, which may be shown."""
@@ -61,8 +63,7 @@ def open_client(
     # `trust_env` is off, as httpx reads proxies by other rules than curl; `proxies` reads them here.
     no_cookies: Any = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.Client(
-        transport=transport
-        or ProxyRoutingTransport(tls, parse_proxies(os.environ), lambda: create_tls_context(ca_bundle)),
+        transport=transport or _route(tls, ca_bundle),
         trust_env=False,
         auth=auth,
         base_url=base_url,
@@ -73,6 +74,48 @@ def open_client(
         follow_redirects=False,
         event_hooks={"response": [_drop_location]},
     )
+
+
+class SharedTransport:
+    """One transport for the clients of many connections: those of one region use each other's open connections.
+
+    Args:
+        tls: TLS settings for services.
+        ca_bundle: As for `create_tls_context`: authorities for proxies that are reached by TLS.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, ca_bundle: str | None = None) -> None:
+        self._transport = _route(tls, ca_bundle)
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def lease(self) -> httpx.BaseTransport:
+        """Return the transport for one more client; the last client that closes it closes all connections."""
+        with self._lock:
+            self._users += 1
+        return _LeasedTransport(self._transport.handle_request, self._release)
+
+    def _release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._transport.close()
+
+
+class _LeasedTransport(httpx.BaseTransport):
+    def __init__(self, handle_request: Callable[[httpx.Request], httpx.Response], release: Callable[[], None]) -> None:
+        self._handle_request = handle_request
+        self._release = release
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._handle_request(request)
+
+    def close(self) -> None:
+        self._release()
+
+
+def _route(tls: ssl.SSLContext, ca_bundle: str | None) -> ProxyRoutingTransport:
+    return ProxyRoutingTransport(tls, parse_proxies(os.environ), lambda: create_tls_context(ca_bundle))
 
 
 def no_proxy_note() -> str | None:
@@ -110,8 +153,10 @@ class ProxyRoutingTransport(httpx.BaseTransport):
         return self._transport(proxy).handle_request(request)
 
     def close(self) -> None:
-        """Close all connections."""
-        for transport in self._transports.values():
+        """Close all connections; a later request opens new ones."""
+        with self._lock:
+            closed, self._transports = self._transports, {}
+        for transport in closed.values():
             transport.close()
 
     def _transport(self, proxy: Proxy | None) -> httpx.HTTPTransport:
@@ -119,7 +164,10 @@ class ProxyRoutingTransport(httpx.BaseTransport):
             # One transport for each proxy, kept open: later requests reuse its tunnel.
             if proxy not in self._transports:
                 self._transports[proxy] = httpx.HTTPTransport(
-                    verify=self._tls, trust_env=False, proxy=self._to_httpx_proxy(proxy) if proxy else None
+                    verify=self._tls,
+                    trust_env=False,
+                    limits=_LIMITS,
+                    proxy=self._to_httpx_proxy(proxy) if proxy else None,
                 )
             return self._transports[proxy]
 

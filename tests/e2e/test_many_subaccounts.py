@@ -1,0 +1,69 @@
+"""One program with several subaccounts, on the real command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from btp_trust_emulator import Emulator
+from support.pulumi_project import PulumiProject
+
+CONNECTIONS = ("berlin", "turin", "lyon")
+PROGRAM = """
+from pulumi import ResourceOptions
+from btp_trust import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
+
+earlier = []
+for name, signer in {signers}.items():
+    following = PassiveTrustCertificate(f"{{name}}-next", connection=name, generation="2028-11")
+    options = ResourceOptions(depends_on=[*earlier] if name == {last!r} else None)
+    rotation = RotationTrigger(
+        f"{{name}}-rotation", connection=name, generation=signer, candidate=following, opts=options
+    )
+    ActiveTrustCertificate(f"{{name}}-signing", connection=name, rotation=rotation)
+    earlier.append(rotation)
+"""
+
+
+def program(signer: str, last: str = "", **signers: str) -> str:
+    """Return the program in which one certificate signs for all, or others for some; one may come after the others."""
+    return PROGRAM.format(signers={**dict.fromkeys(CONNECTIONS, signer), **signers}, last=last)
+
+
+def test_broken_connection_withholds_all_writes(
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
+) -> None:
+    """All subaccounts are read ahead; one with a broken key withholds the writes of all, unless it has nothing due."""
+    guids = {name: emulator.create_subaccount(generate=True).guid for name in CONNECTIONS}
+    keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
+    project = make_project(emulator, guids["berlin"], tmp_path)
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
+    project.deploy(program("2026-11"))
+    emulator.clear_journal()
+
+    planned = json.loads(project.preview("--json").text)
+    assert planned["changeSummary"] == {"same": 10}
+    assert "announced" not in str(planned)
+    assert sorted(entry.subaccount or "" for entry in emulator.journal()) == sorted([*guids.values()] * 3)
+
+    broken = {**keys, "lyon": {**keys["lyon"], "clientsecret": "expired"}}
+    project.set_config("btp-trust:connections", json.dumps(broken), secret=True)
+    project.write(program("2028-11"))
+    emulator.clear_journal()
+    refused = project.up(status=1)
+    assert "connection 'lyon' is out of reach" in refused or "rejects the service key" in refused.message[0]
+    assert project.writes() == []
+
+    project.write(program("2028-11", lyon="2026-11"))
+    unchanged = project.up()
+    assert "was not checked" in unchanged.diagnostics
+    assert project.writes() == ["POST rotateCertificate"] * 2
+
+    # Lyon comes after the writes of the others, so that the engine would reach it only then.
+    project.write(program("2026-11", lyon="2028-11", last="lyon"))
+    assert "connection 'lyon' is out of reach" in project.up(status=1)
+    assert len(project.writes()) == 2
+    project.set_config("btp-trust:partial", "true")
+    project.up(status=1)
+    assert project.writes() == ["POST rotateCertificate"] * 4
