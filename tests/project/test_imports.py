@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "cryptography": ("saml/assertion.py", "parsing/x509.py"),
     "lxml": ("saml/assertion.py",),
     "signxml": ("saml/assertion.py",),
-    "subprocess": ("service/credentials/user_tokens.py",),
+    "subprocess": ("service/credentials/child_process.py",),
     "btp_trust_emulator": (),
     "btp_trust_cli": (),
     "typer": (),

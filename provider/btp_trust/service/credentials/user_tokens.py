@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import threading
-from io import BufferedReader
 from typing import Final
 
 import httpx
@@ -24,8 +19,6 @@ _COMMAND_TIMEOUT: Final = 30.0
 """Seconds that a command has to print a token."""
 _MAX_OUTPUT_BYTES: Final = 64_000
 """Bytes that are read of a command's output."""
-_OUTPUT_GRACE: Final = 1.0
-"""Seconds to read the rest of the output after the command has ended."""
 
 
 class UserToken(Struct, frozen=True):
@@ -97,20 +90,23 @@ class UserTokens:
         return self._request_token(resolved)
 
     def _run_token_command(self, resolved: ResolvedUser) -> str:
+        # Imported on use: a preview runs no command.
+        from btp_trust.service.credentials.child_process import run_child  # noqa: PLC0415
+
         seconds = min(_COMMAND_TIMEOUT, self._retry_policy.remaining)
         try:
-            status, output = run_command(resolved.user.argv, dict(self._users.environ), seconds)
+            done = run_child(resolved.user.argv, self._users.environ, seconds, _MAX_OUTPUT_BYTES)
         except TimeoutError:
             raise _command_failed(resolved, f"It had not ended after {seconds:g} s.") from None
         # ValueError is for a null character in a word, IndexError for an empty command.
         except (OSError, ValueError, IndexError) as error:
             raise _command_failed(resolved, f"It cannot be run: {type(error).__name__}.") from None
-        if len(output) > _MAX_OUTPUT_BYTES:
+        if len(done.output) > _MAX_OUTPUT_BYTES:
             raise _command_failed(resolved, f"It printed more than {_MAX_OUTPUT_BYTES} bytes.")
-        if status != 0:
-            raise _command_failed(resolved, f"It ended with status {status}.")
+        if done.status != 0:
+            raise _command_failed(resolved, f"It ended with status {done.status}.")
         # A replacement character fails `validate_token`, whose message leaves the output out.
-        return output.decode("utf-8", errors="replace")
+        return done.output.decode("utf-8", errors="replace")
 
     def _request_token(self, resolved: ResolvedUser) -> UserToken:
         user = resolved.user
@@ -127,57 +123,6 @@ class UserTokens:
             )
         secrets = tuple(text for text in (user.name, user.password, user.assertion) if text)
         return UserToken(validate_token(token, self._key.token_url), secrets)
-
-
-def run_command(argv: list[str], environ: dict[str, str], seconds: float) -> tuple[int, bytes]:
-    """Run a command without a shell, and read the beginning of its output.
-
-    Standard input is empty and standard error is discarded. Only output from before the command's end counts:
-    a process that the command leaves behind keeps running.
-
-    Returns:
-        The exit status, and the output up to one byte more than is allowed.
-
-    Raises:
-        TimeoutError: The command ran too long. It was stopped, with all processes that it had started.
-        OSError: The command cannot be run.
-    """
-    output = bytearray()
-    process = subprocess.Popen(  # noqa: S603 - the user's own command, resolved in the stack's configuration
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environ,
-        start_new_session=True,  # a process group of its own, which can be stopped whole
-    )
-    # A daemon, so that a pipe that stays open keeps neither this call nor the plugin waiting.
-    reader = threading.Thread(target=_read_output, args=(process.stdout, output), daemon=True)
-    reader.start()
-    try:
-        status = process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
-    finally:
-        _stop(process)
-    reader.join(_OUTPUT_GRACE)  # a process that it left behind may hold the pipe open indefinitely
-    return status, bytes(output)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a running command with the processes that it has started: together they are a process group."""
-    if process.returncode is None:  # so its ID is still its own, and that of its group
-        with contextlib.suppress(OSError):  # it has just ended
-            # Windows lacks `killpg`: there the command alone is stopped.
-            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
-        process.wait()
-
-
-def _read_output(pipe: BufferedReader, output: bytearray) -> None:
-    """Read output as it comes: a process that is left behind may hold the pipe open long after the command's end."""
-    with pipe:
-        while len(output) <= _MAX_OUTPUT_BYTES and (piece := pipe.read1(_MAX_OUTPUT_BYTES + 1 - len(output))):
-            output += piece
 
 
 def _command_failed(resolved: ResolvedUser, why: str) -> NoUserToken:
