@@ -232,7 +232,7 @@ class OutcomeUnknown(TrustError):
 
 
 class EngineExited(TrustError):
-    """Pulumi was killed and left this plugin behind, which therefore withheld a write."""
+    """Pulumi was killed and left this plugin behind, which therefore withheld a write, or stopped a command."""
 
 
 class RollbackFailed(TrustError):

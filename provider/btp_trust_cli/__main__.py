@@ -54,8 +54,15 @@ def run() -> NoReturn:
     """Run the command of this process, and end it: interrupted, without waiting for the requests of other threads."""
     code = main()
     if code == _INTERRUPTED:
+        _stop_commands()
         os._exit(code)
     sys.exit(code)
+
+
+def _stop_commands() -> None:
+    """Stop the commands that print service keys: their process groups get no interruption from the terminal."""
+    if (module := sys.modules.get("btp_trust.service.credentials.child_process")) is not None:
+        module.stop_all()
 
 
 if __name__ == "__main__":

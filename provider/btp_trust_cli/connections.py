@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, TrustError
-from btp_trust.runtime.host import Host
+from btp_trust.runtime.host import Host, find_project_folder
 from btp_trust.runtime.session import Session
 from btp_trust.service.credentials.bindings import find_bindings
 from btp_trust.service.credentials.communication_user import is_communication_user
@@ -67,6 +69,7 @@ def find_sources(selection: Selection, host: Host) -> list[Source]:
     names = chosen_stacks(project, selection)
     if not names:
         return [_from_environment(host)]
+    host = structs.replace(host, project_folder=find_project_folder(selection.folder) or selection.folder)
     with thread_pool(STACKS_AT_ONCE) as pool:
         return [_from_stack(stack, host) for stack in pool.map(project.read, names)]
 
@@ -76,8 +79,9 @@ def missing_connection(sources: Iterable[Source]) -> ConfigurationError:
     places = ", ".join(f"stack {source.stack}" if source.stack else "the environment" for source in sources)
     return ConfigurationError(
         f"There is no subaccount to read: {places}.",
-        "Looked for resources of btp-trust in the state, btp-trust:serviceKey and btp-trust:connections in the "
-        f"configuration, {_VARIABLE} and bindings in the environment.",
+        "Looked for resources of btp-trust in the state; btp-trust:serviceKey, btp-trust:connections and "
+        f"btp-trust:connectionsFile in the configuration; {_VARIABLE} and bindings in the environment. "
+        "What btp-trust:serviceKeyCommand knows cannot be listed: it counts once the stack has resources.",
         "Choose another stack or folder (--stack NAME, -C FOLDER), or set a service key: "
         "pulumi config set --secret btp-trust:serviceKey '<JSON of the service key>'",
     )
@@ -113,10 +117,12 @@ def _from_stack(stack: Stack, host: Host) -> Source:
         names = _connections_of(stack, source.lookup) or _environment_connections(host)
     except TrustError as error:  # an unusable setting
         return _unreadable(stack.name, error, host)
-    own, xsuaa = _by_service(source.lookup, names)
+    # A connection that is recorded is one to the Destination service: its key is yet unread, and stays so.
+    recorded = _recorded_connections(stack)
+    own, xsuaa = _by_service(source.lookup, [name for name in names if name not in recorded])
     return replace(
         source,
-        connections=own,
+        connections=(*recorded, *own),
         xsuaa_connections=_distinct([*stack.registration_connections, *xsuaa]),
         stack=stack.name,
         recorded=stack.recorded,
@@ -135,8 +141,15 @@ def _from_environment(host: Host) -> Source:
 
 
 def _with_config(config: Callable[[str], str | None], host: Host) -> Source:
-    lookup = Connections(config, host.environ, host.secrets_root)
-    return Source(Session(config, host), lookup, UserCredentialsLookup(config, host.environ))
+    # No engine has started this process: its standard input may be any pipe.
+    session = Session(config, structs.replace(host, engine_exited=_no_engine))
+    # Of the session, so that a command is run once for each connection.
+    lookup = Connections(config, session.credentials, host.environ, host.secrets_root)
+    return Source(session, lookup, UserCredentialsLookup(config, host.environ))
+
+
+def _no_engine() -> bool:
+    return False
 
 
 def _no_config(_key: str) -> None:
@@ -144,11 +157,29 @@ def _no_config(_key: str) -> None:
 
 
 def _connections_of(stack: Stack, lookup: Connections) -> tuple[str, ...]:
-    """Return the connections of resources first, then those of the configuration."""
+    """Return the connections of resources first, then those of the configuration.
+
+    A file or a folder of keys may be that of many stacks, so it counts only until the stack has resources. What a
+    command knows cannot be listed.
+    """
+    recorded = _recorded_connections(stack)
     default = [DEFAULT_CONNECTION] if stack.config.get("btp-trust:serviceKey") else []
+    files = [] if recorded else lookup.configured.file_names()
     # A communication user is for a tenant of S/4HANA: a subaccount is the other end.
-    keys = [name for name, text in lookup.configured_keys.items() if not is_communication_user(text)]
-    return _distinct([*(found.connection for found in stack.recorded.values()), *default, *keys])
+    configured = [name for name in (*lookup.configured.secrets, *files) if not _is_for_tenant(lookup, name)]
+    return _distinct([*recorded, *default, *configured])
+
+
+def _recorded_connections(stack: Stack) -> tuple[str, ...]:
+    return _distinct(found.connection for found in stack.recorded.values())
+
+
+def _is_for_tenant(lookup: Connections, name: str) -> bool:
+    try:
+        found = next(lookup.configured.stored(name), None)
+    except TrustError:  # an unreadable file, which the examination of the connection reports
+        return False
+    return found is not None and is_communication_user(found.text)
 
 
 def _by_service(lookup: Connections, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -165,7 +196,7 @@ def _is_for_xsuaa(lookup: Connections, name: str) -> bool:
 def _has_key(lookup: Connections, name: str, service: Service) -> bool:
     try:
         lookup.find(name, service)
-    except ConfigurationError:
+    except TrustError:  # also of a file that others can read, in strict mode
         return False
     return True
 

@@ -51,7 +51,9 @@ class _Examination:
 
     def credentials(self) -> str:
         """Find their place."""
-        return self.source.lookup.locate(self.name, self.service)
+        place = self.source.lookup.locate(self.name, self.service)
+        unused = self.source.lookup.unused_places(self.name, place)
+        return f"{place}; unused, as this place comes first: {', '.join(unused)}" if unused else place
 
     def service_key(self) -> str:
         """Parse the key, and look at its certificate."""

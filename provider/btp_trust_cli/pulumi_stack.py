@@ -15,11 +15,11 @@ import msgspec
 
 from btp_trust.errors import ConfigurationError, TrustError, UnreadableState
 from btp_trust.resources.settings import Setting, invalid_settings
+from btp_trust.runtime.host import find_project_folder
 from btp_trust.service.transport.redaction import redact
 from btp_trust_cli.history.deployments import WORDS, Deployment, ListedUpdate, parse_deployments
 from btp_trust_cli.recorded import RecordedSubaccount, parse_stack, project_of, registration_connections
 
-_PROJECT_FILES: Final = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _NAMESPACE: Final = "btp-trust:"
 _TIMEOUT_SECONDS: Final = 120
 _Shape = TypeVar("_Shape")
@@ -75,8 +75,7 @@ class PulumiProject:
     @property
     def exists(self) -> bool:
         """Return True if there is a project here or in a folder above."""
-        folders = (self._folder.resolve(), *self._folder.resolve().parents)
-        return any((folder / name).is_file() for folder in folders for name in _PROJECT_FILES)
+        return find_project_folder(self._folder) is not None
 
     def stack_names(self) -> list[str]:
         """Return the names of all stacks.

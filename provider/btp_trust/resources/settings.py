@@ -26,6 +26,8 @@ class Privilege(Enum):
 KEYS: Final = {
     "serviceKey": Privilege.SERVICE,
     "connections": Privilege.SERVICE,
+    "connectionsFile": Privilege.NONE,
+    "serviceKeyCommand": Privilege.NONE,
     "userToken": Privilege.USER,
     "userTokenCommand": Privilege.NONE,
     "user": Privilege.USER,

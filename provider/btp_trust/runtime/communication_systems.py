@@ -19,6 +19,7 @@ from btp_trust.service.communication_systems import (
     TrustBlock,
 )
 from btp_trust.service.credentials.communication_user import CommunicationUsers, ResolvedCommunicationUser
+from btp_trust.service.credentials.configured_credentials import ConfiguredCredentials
 from btp_trust.service.transport.csrf import CsrfSession
 from btp_trust.service.transport.http_client import CA_BUNDLE, no_proxy_note, open_client
 from btp_trust.service.transport.retry import RetryPolicy
@@ -92,6 +93,7 @@ class CommunicationSystems:
         retry_policy: Bounds how long a tenant is waited for.
         print_note: Shows the user a line about the machine.
         show_user: Shows the user a line, at once.
+        configured: The credentials that the configuration has, or tells the place of.
     """
 
     def __init__(
@@ -101,13 +103,15 @@ class CommunicationSystems:
         retry_policy: RetryPolicy,
         print_note: Callable[[str], None],
         show_user: Callable[[str], None],
+        *,
+        configured: ConfiguredCredentials,
     ) -> None:
         self._host = host
         self._retry_policy = retry_policy
         self._print_note = print_note
         self._show_user = show_user
         self._ca_bundle = config(CA_BUNDLE)
-        self._users = CommunicationUsers(config, host.environ)
+        self._users = CommunicationUsers(configured, host.environ)
         self._lock = threading.Lock()
         self._tenants: dict[str, _Tenant | TrustError] = {}
         self._systems: dict[tuple[str, str, TrustBlock], CommunicationSystem] = {}

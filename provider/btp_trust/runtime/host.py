@@ -19,7 +19,17 @@ from msgspec import Struct, field
 from btp_trust.runtime.engine_log import engine_address
 from btp_trust.service.credentials.bindings import SECRETS_ROOT
 
+PROJECT_FILES: Final = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _STANDARD_INPUT: Final = 0
+
+
+def find_project_folder(start: Path) -> Path | None:
+    """Return the folder of the Pulumi project in a folder, or in the nearest one above; None outside of a project.
+
+    The plugin starts in the folder of the program, which `main` of Pulumi.yaml may place below the project's.
+    """
+    folders = (start.resolve(), *start.resolve().parents)
+    return next((folder for folder in folders if any((folder / name).is_file() for name in PROJECT_FILES)), None)
 
 
 def has_engine_exited() -> bool:
@@ -64,6 +74,8 @@ class Host(Struct, frozen=True):
     engine_address: str | None = field(default_factory=engine_address)
     """Where Pulumi's engine takes lines; without it they go to `stderr`."""
     secrets_root: Path = SECRETS_ROOT
+    project_folder: Path = field(default_factory=lambda: find_project_folder(Path()) or Path())
+    """Where relative paths of the configuration begin."""
     engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""
     start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread

@@ -13,6 +13,7 @@ from msgspec import Struct
 from btp_trust.errors import TrustError, WrongSubaccount
 from btp_trust.runtime.host import Host
 from btp_trust.service.credentials.client_credentials import ClientCredentials
+from btp_trust.service.credentials.configured_credentials import ConfiguredCredentials
 from btp_trust.service.credentials.connections import Connection, Connections
 from btp_trust.service.credentials.service_key import Service, ServiceKey
 from btp_trust.service.credentials.user_tokens import UserTokens
@@ -49,6 +50,7 @@ class OpenConnections:
         host: The environment, the clock and the transport.
         retry_policy: Bounds how long a token is waited for.
         print_note: Shows the user a line.
+        configured: The credentials that the configuration has, or tells the place of.
     """
 
     def __init__(
@@ -57,12 +59,13 @@ class OpenConnections:
         host: Host,
         retry_policy: RetryPolicy,
         print_note: Callable[[str], None],
+        configured: ConfiguredCredentials,
     ) -> None:
         self._host = host
         self._retry_policy = retry_policy
         self._print_note = print_note
         self._ca_bundle = config(CA_BUNDLE)
-        self._connections = Connections(config, host.environ, host.secrets_root)
+        self._connections = Connections(config, configured, host.environ, host.secrets_root)
         self._users = UserCredentialsLookup(config, host.environ)
         self._lock = threading.Lock()
         self._shared_transports: dict[bool, SharedTransport] = {}

@@ -17,6 +17,7 @@ from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
 from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
 from btp_trust.runtime.comparison import Notice
+from btp_trust.runtime.credentials import configured_credentials
 from btp_trust.runtime.engine_log import EngineLog
 from btp_trust.runtime.expiry_limits import parse_expiry_limits
 from btp_trust.runtime.host import Host
@@ -57,8 +58,10 @@ class Session:
         self.plans = CommandPlans()
         self._lock = threading.Lock()
         self._engine_log = EngineLog(self.host.engine_address)
-        self._connections = OpenConnections(config, self.host, self.retry_policy, self.print_note)
-        self._systems = CommunicationSystems(config, self.host, self.retry_policy, self.print_note, self.print_once)
+        self.credentials = configured_credentials(config, self.host, self.retry_policy, self._warn_about_machine)
+        common = (config, self.host, self.retry_policy, self.print_note)
+        self._connections = OpenConnections(*common, self.credentials)
+        self._systems = CommunicationSystems(*common, self.print_once, configured=self.credentials)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
         self._printed: set[str] = set()
@@ -194,6 +197,11 @@ class Session:
         """Show the user a line about the machine, once: it belongs to no subaccount."""
         with operation_context.outside():
             self.print_once(line)
+
+    def _warn_about_machine(self, what: str, why: str, remedy: str) -> None:
+        """Warn as `warn` does, of something that belongs to no subaccount."""
+        with operation_context.outside():
+            self.warn(what, why, remedy)
 
     def _print(self, line: str, context: OperationContext) -> None:
         """Send a line to Pulumi's engine; without one, write it where the engine looks for lines of the whole stack."""

@@ -15,7 +15,7 @@ from bootstrap.main import ROOT
 _FENCE = r"^```(?P<language>\w*)\n(?P<text>.*?)^```$"
 _MARK = r"^<!-- begins: (?P<stage>[\w-]+) -->$"
 _PART = re.compile(f"{_FENCE}|{_MARK}", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"(?:#|//) (?P<name>[\w./-]+\.(?:py|yaml|yml|json))")
+_FILE = re.compile(r"(?:#|//) (?P<name>[\w./-]+\.(?:py|yaml|yml|json|sh))")
 _FIRST_STAGE = {"examples/README.md": "examples"}
 """{page: the stage of its project before its first mark}"""
 

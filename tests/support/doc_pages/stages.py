@@ -11,6 +11,7 @@ from pathlib import Path
 from bootstrap.main import ROOT
 from support.doc_pages.blocks import Block
 from support.doc_pages.comparison import RunValues
+from support.doc_pages.key_commands import install_key_commands
 from support.doc_pages.surroundings import (
     add_subaccount,
     control_plane,
@@ -57,6 +58,7 @@ _TRUSTED_SLOTS = {
 _WITH_S4_TENANT = "s4-tenant"
 _WITH_OTHER_SUBACCOUNT = "beside-another-subaccount"
 _WITH_RECEIVER = "beside-a-receiver"
+_WITH_KEY_COMMANDS = "key-commands"
 
 
 class PageProjects:
@@ -70,6 +72,7 @@ class PageProjects:
     `…-that-was-forgotten` it trusts the old one only.
     `beside-another-subaccount`: `prepared`, with the key of another subaccount's XSUAA as billing-key.json.
     `beside-a-receiver`: `prepared`, with a webhook whose address is in slack-url.
+    `key-commands`: `subaccount`, with stand-ins of `vault`, `cf` and `btp` on PATH, which know its key as `prod`.
     `s4-tenant`: `subaccount`, with the S/4HANA tenant my300123 and its communication user in s4.netrc.
     `killed-after-…`: `pulumi up` was killed between its change of the service and its record of the change.
     """
@@ -84,7 +87,7 @@ class PageProjects:
         if stage == "nothing":
             return self._bench(folder)
         copied = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT, _WITH_RECEIVER} else stage
-        copied = "subaccount" if stage == _WITH_S4_TENANT else copied
+        copied = "subaccount" if stage in {_WITH_S4_TENANT, _WITH_KEY_COMMANDS} else copied
         shutil.copytree(self._stage_folder(copied), folder, dirs_exist_ok=True)
         bench = self._bench(folder)
         _serve(bench)
@@ -98,6 +101,8 @@ class PageProjects:
             start_receiver(bench)
         elif stage == _WITH_S4_TENANT:
             create_s4_tenant(bench, {})
+        elif stage == _WITH_KEY_COMMANDS:
+            install_key_commands(bench)
         if stage == "examples":
             copy_service_key_for_examples(bench.folder)
         elif copied != "subaccount":

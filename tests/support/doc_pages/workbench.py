@@ -1,6 +1,6 @@
 """A workbench that runs the blocks of a section in order, in one folder.
 
-- `python`, `yaml` and `json` blocks whose first line is a comment with a file's name are written to that file;
+- `python`, `yaml`, `json` and `sh` blocks whose first line is a comment with a file's name are written to that file;
 - `diff` blocks change `__main__.py`, which must contain each removed line;
 - `console` blocks: lines after `$ ` are commands, the others are their output. A command must fail if the page shows
   an `error:` or the state of a monitoring plugin, and succeed otherwise. `pulumi up` is answered with yes.

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,19 @@ def test_process_ends_with_the_code(monkeypatch: pytest.MonkeyPatch, code: int) 
     with pytest.raises(SystemExit) as end:
         run()
     assert (end.value.code, ends) == (code, [130] if code == 130 else [])
+
+
+@pytest.mark.parametrize("has_run_commands", [True, False])
+def test_interruption_stops_key_commands(monkeypatch: pytest.MonkeyPatch, *, has_run_commands: bool) -> None:
+    """They have process groups of their own, which a terminal leaves alone; without one, nothing is loaded."""
+    ends: list[str] = []
+    module = types.SimpleNamespace(stop_all=lambda: ends.append("stopped")) if has_run_commands else None
+    monkeypatch.setitem(sys.modules, "btp_trust.service.credentials.child_process", module)
+    monkeypatch.setattr("btp_trust_cli.__main__.main", lambda: 130)
+    monkeypatch.setattr(os, "_exit", lambda _: ends.append("exit"))
+    with pytest.raises(SystemExit):
+        run()
+    assert ends == [*(["stopped"] if has_run_commands else []), "exit"]
 
 
 @pytest.mark.parametrize(("missing", "command"), [("typer", "status"), ("rich", "status"), ("jinja2", "report")])

@@ -6,7 +6,7 @@ It logs on with a password or with a client certificate. Messages name its field
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from btp_trust.errors import ConfigurationError, CredentialsMissing, Credentials
 from btp_trust.formatting import format_rfc3339
 from btp_trust.parsing import text_decoding
 from btp_trust.service.credentials.client_certificate import UnusablePair, load_client_certificate
-from btp_trust.service.credentials.connections import CONNECTIONS, configured_credentials
+from btp_trust.service.credentials.configured_credentials import CONNECTIONS, ConfiguredCredentials
 from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.credentials.key_formats import find_credentials
 from btp_trust.service.credentials.safe_url import UNSAFE_URL, is_safe_url
@@ -107,12 +107,12 @@ class CommunicationUsers:
     """Looks up communication users by connection; the first place that has one wins.
 
     Args:
-        config: Reads a key of Pulumi's configuration, with its namespace; None if it is unset.
+        configured: The credentials that the configuration has, or tells the place of.
         environ: The environment.
     """
 
-    def __init__(self, config: Callable[[str], str | None], environ: Mapping[str, str]) -> None:
-        self._config = config
+    def __init__(self, configured: ConfiguredCredentials, environ: Mapping[str, str]) -> None:
+        self._configured = configured
         self._variables = ConnectionVariables(environ)
 
     def find(self, connection: str) -> ResolvedCommunicationUser:
@@ -124,18 +124,19 @@ class CommunicationUsers:
         """
         source = next(self._sources(connection), None)
         if source is None:
-            variable = self._variables.name(_VARIABLE, connection)
+            variable = f"environment variable {self._variables.name(_VARIABLE, connection)}"
+            places = "; ".join([*self._configured.searched_places(connection), variable])
             raise CredentialsMissing(
                 f"No communication user was found for connection {connection!r}.",
-                f"Searched, in this order: config {CONNECTIONS} with {connection!r}; environment variable {variable}.",
+                f"Searched, in this order: {places}.",
                 f"Set one: pulumi config set --secret {CONNECTIONS} '{{\"{connection}\": {_EXAMPLE}}}'",
             )
         text, where = source
         return ResolvedCommunicationUser(connection, parse_communication_user(text, where), where)
 
     def _sources(self, connection: str) -> Iterator[tuple[str, str]]:
-        if (text := configured_credentials(self._config).get(connection)) is not None:
-            yield text, f"config {CONNECTIONS}, {connection!r}"
+        for found in self._configured.sources(connection):
+            yield found.text, found.where
         if value := self._variables.get(_VARIABLE, connection):
             yield value, self._variables.name(_VARIABLE, connection)
 

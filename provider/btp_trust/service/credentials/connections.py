@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +12,11 @@ from msgspec import Struct
 from btp_trust.arguments import DEFAULT_CONNECTION
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.service.credentials.bindings import SECRETS_ROOT, Binding, find_bindings
+from btp_trust.service.credentials.configured_credentials import CONNECTIONS, ConfiguredCredentials
+from btp_trust.service.credentials.credentials_by_name import FoundCredentials
 from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.credentials.service_key import DESTINATION, Service, ServiceKey, parse_service_key
-from btp_trust.service.transport.decoding import DecodingError, find_json_object
 
-CONNECTIONS: Final = "btp-trust:connections"
 _VARIABLE: Final = "BTP_TRUST_SERVICE_KEY"
 
 
@@ -36,6 +35,7 @@ class Connections:
 
     Args:
         config: Reads a key of Pulumi's configuration, with its namespace; None if it is unset.
+        configured: The credentials that the configuration has, or tells the place of.
         environ: The environment.
         secrets_root: The folder of bindings in SAP's convention.
     """
@@ -43,10 +43,13 @@ class Connections:
     def __init__(
         self,
         config: Callable[[str], str | None],
+        configured: ConfiguredCredentials,
         environ: Mapping[str, str],
         secrets_root: Path = SECRETS_ROOT,
     ) -> None:
         self._config = config
+        self.configured = configured
+        """Communication users are among these, too."""
         self._environ = environ
         self._secrets_root = secrets_root
         self._variables = ConnectionVariables(environ)
@@ -78,24 +81,24 @@ class Connections:
 
     def _sources(self, name: str, service: Service) -> Iterator[tuple[str | bytes, str, bool]]:
         """Give each key with its place, and whether a binding has it."""
-        if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
-            yield text, "config btp-trust:serviceKey", False
-        if (key := self.configured_keys.get(name)) is not None:
-            yield key, f"config btp-trust:connections, {name!r}", False
-        if text := self._variables.get(_VARIABLE, name):
-            yield text, self._variables.name(_VARIABLE, name), False
+        for found in chain(self._own_key(name), self.configured.sources(name), self._variable(name)):
+            yield found.text, found.where, False
         # Last and lazily: a malformed VCAP_SERVICES is an error only where a binding is needed.
         if binding := self._binding(name, service):
             yield binding.credentials, binding.where, True
 
-    @cached_property
-    def configured_keys(self) -> dict[str, str]:
-        """The credentials of `btp-trust:connections` by connection; parsed once, as there may be a thousand.
+    def unused_places(self, name: str, used: str) -> list[str]:
+        """Return the places of further keys, which the used one hides; no command is run. Raises as `find`."""
+        stored = chain(self._own_key(name), self.configured.stored(name), self._variable(name))
+        return [found.where for found in stored if found.where != used]
 
-        Raises:
-            ConfigurationError: It is no JSON object of objects.
-        """
-        return configured_credentials(self._config)
+    def _own_key(self, name: str) -> Iterator[FoundCredentials]:
+        if name == DEFAULT_CONNECTION and (text := self._config("btp-trust:serviceKey")):
+            yield FoundCredentials(text, "config btp-trust:serviceKey")
+
+    def _variable(self, name: str) -> Iterator[FoundCredentials]:
+        if text := self._variables.get(_VARIABLE, name):
+            yield FoundCredentials(text, self._variables.name(_VARIABLE, name))
 
     def _binding(self, name: str, service: Service) -> Binding | None:
         bindings = find_bindings(self._environ, self._secrets_root, service)
@@ -116,35 +119,13 @@ class Connections:
         config = ["config btp-trust:serviceKey"] if name == DEFAULT_CONNECTION else []
         return [
             *config,
-            f"config btp-trust:connections with {name!r}",
+            *self.configured.searched_places(name),
             f"environment variable {self._variables.name(_VARIABLE, name)}",
             f"bindings of {service.instance_label} in VCAP_SERVICES, $SERVICE_BINDING_ROOT, {self._secrets_root}",
         ]
 
 
-def configured_credentials(config: Callable[[str], str | None]) -> dict[str, str]:
-    """Return the credentials of all connections in the configuration, by their names.
-
-    Raises:
-        ConfigurationError: It is malformed.
-    """
-    text = config(CONNECTIONS)
-    try:
-        keys = find_json_object(text) if text else {}
-    except DecodingError:
-        # Fails the check below, whose message is for both mistakes.
-        keys = {"": None}
-    # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
-    if not all(isinstance(key, dict) for key in keys.values()):
-        raise ConfigurationError(
-            f"The config {CONNECTIONS} cannot be read.",
-            "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
-            f"Set it again: pulumi config set --secret {CONNECTIONS} '{{\"<name>\": <service key>, …}}'",
-        )
-    return {name: json.dumps(key) for name, key in keys.items()}
-
-
 def _config_command(name: str) -> str:
     if name == DEFAULT_CONNECTION:
         return "btp-trust:serviceKey '<JSON of the service key>'"
-    return f"btp-trust:connections '{{\"{name}\": <JSON of the service key>}}'"
+    return f"{CONNECTIONS} '{{\"{name}\": <JSON of the service key>}}'"

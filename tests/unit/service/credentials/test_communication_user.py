@@ -15,8 +15,8 @@ from btp_trust.service.credentials.communication_user import (
     ResolvedCommunicationUser,
     is_communication_user,
 )
-from btp_trust.service.credentials.connections import Connections
 from support import certificates
+from support.credential_places import configured, key_places
 from support.error_text import error_text
 from support.s4_tenant import MOMENT, USER
 
@@ -30,7 +30,7 @@ def find(
 ) -> ResolvedCommunicationUser:
     """Look up a user in the connections of a configuration, and in an environment."""
     connections = {} if config is None else {"btp-trust:connections": json.dumps(config)}
-    return CommunicationUsers(connections.get, environ or {}).find(name)
+    return CommunicationUsers(configured(connections), environ or {}).find(name)
 
 
 def test_first_place_wins(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_text_without_json_is_refused(text: str) -> None:
 def test_user_is_no_service_key() -> None:
     """Where a service key is wanted, a communication user is named as what it is."""
     with pytest.raises(ConfigurationError, match="It is a communication user") as caught:
-        Connections({"btp-trust:connections": json.dumps({"s4": USER})}.get, {}).find("s4")
+        key_places({"btp-trust:connections": json.dumps({"s4": USER})}).find("s4")
     assert SECRET not in error_text(caught.value)
 
 

@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
-from btp_trust.service.credentials.connections import Connection, Connections
+from btp_trust.service.credentials.connections import Connection
+from support.credential_places import key_places
 from support.error_text import error_text
 
-PLACES = ["serviceKey", "connections", "variable", "binding"]
+PLACES = ["serviceKey", "connections", "file", "command", "variable", "binding"]
 WHERE = {
     "serviceKey": "config btp-trust:serviceKey",
     "connections": "config btp-trust:connections, 'default'",
+    "file": "keys.json, 'default'",
+    "command": "the output of 'cat' for 'default'",
     "variable": "BTP_TRUST_SERVICE_KEY",
     "binding": "VCAP_SERVICES, instance default",
 }
@@ -48,7 +51,7 @@ def find(
 ) -> Connection:
     """Look up a connection in a configuration and an environment."""
     prefixed = {f"btp-trust:{setting}": value for setting, value in (config or {}).items()}
-    return Connections(prefixed.get, environ or {}, secrets_root).find(name)
+    return key_places(prefixed, environ, secrets_root).find(name)
 
 
 def refusal(kind: type[ConfigurationError], name: str, config: dict[str, str], environ: dict[str, str]) -> str:
@@ -61,24 +64,33 @@ def refusal(kind: type[ConfigurationError], name: str, config: dict[str, str], e
 
 @pytest.mark.parametrize(
     "places",
-    [places for count in range(1, 5) for places in itertools.combinations(PLACES, count)],
+    [places for count in range(1, 7) for places in itertools.combinations(PLACES, count)],
     ids=lambda places: f"the key is in {' and '.join(places)}",
 )
-def test_first_place_with_a_key_wins(places: tuple[str, ...]) -> None:
-    """Of all places with a key, the order is config, environment variable, binding."""
-    config = {"serviceKey": key("serviceKey"), "connections": f'{{"default": {key("connections")}}}'}
+def test_first_place_with_a_key_wins(tmp_path: Path, places: tuple[str, ...]) -> None:
+    """The order is config, file, command, environment variable, binding; the other places are known, and unused."""
+    (tmp_path / "keys.json").write_text(f'{{"default": {key("file")}}}')
+    (tmp_path / "default").write_text(key("command"))
+    config = {
+        "serviceKey": key("serviceKey"),
+        "connections": f'{{"default": {key("connections")}}}',
+        "connectionsFile": "keys.json",
+        "serviceKeyCommand": '["cat"]',
+    }
     environ = {"BTP_TRUST_SERVICE_KEY": key("variable"), "VCAP_SERVICES": vcap("default")}
     names = dict(zip(PLACES, [*config, *environ], strict=True))
     present = {names[place] for place in places}
-    connection = find(
-        "default",
-        {name: text for name, text in config.items() if name in present},
+    lookup = key_places(
+        {f"btp-trust:{name}": text for name, text in config.items() if name in present},
         {name: text for name, text in environ.items() if name in present},
+        folder=tmp_path,
     )
-    first = places[0]
+    connection, first = lookup.find("default"), places[0]
     assert connection.key.clientid == ("default" if first == "binding" else first)
-    assert connection.where == WHERE[first]
+    assert connection.where == lookup.locate("default") == WHERE[first]
     assert connection.found_in_environment == (first == "binding")
+    stored = [place for place in places if place not in {"command", "binding"}]
+    assert lookup.unused_places("default", connection.where) == [WHERE[place] for place in stored if place != first]
 
 
 def test_named_connection_has_own_places() -> None:
@@ -186,7 +198,7 @@ def test_malformed_map_is_refused(text: str) -> None:
 def test_names_with_one_variable_are_refused() -> None:
     """`eu-dev` and `eu.dev` would both read BTP_TRUST_SERVICE_KEY_EU_DEV; the same name twice is fine."""
     config: dict[str, str] = {}
-    connections = Connections(config.get, {"BTP_TRUST_SERVICE_KEY_EU_DEV": key("variable")}, Path("missing"))
+    connections = key_places(config, {"BTP_TRUST_SERVICE_KEY_EU_DEV": key("variable")})
     connections.find("eu-dev")
     connections.find("eu-dev")
     with pytest.raises(ConfigurationError, match="BTP_TRUST_SERVICE_KEY_EU_DEV") as caught:
@@ -198,7 +210,7 @@ def test_names_with_one_variable_are_refused() -> None:
 def test_variable_is_claimed_when_read() -> None:
     """A name whose key comes from an earlier place leaves its variable to others."""
     config = {"btp-trust:connections": f'{{"eu-dev": {key("map")}}}'}
-    connections = Connections(config.get, {"BTP_TRUST_SERVICE_KEY_EU_DEV": key("variable")}, Path("missing"))
+    connections = key_places(config, {"BTP_TRUST_SERVICE_KEY_EU_DEV": key("variable")})
     assert connections.find("eu-dev").key.clientid == "map"
     assert connections.find("eu.dev").key.clientid == "variable"
 

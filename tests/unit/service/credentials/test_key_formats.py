@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import ConfigurationError
-from btp_trust.service.credentials.connections import Connections
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service, ServiceKey, parse_service_key
 from btp_trust_emulator import Emulator
+from support.credential_places import key_places
 from support.error_text import error_text
 
 Fields = dict[str, Any]
@@ -445,7 +445,7 @@ def test_file_in_every_notation(tmp_path_factory: pytest.TempPathFactory, key: W
     file = tmp_path_factory.mktemp("key") / "key.json"
     file.write_bytes(key.document)
     config: dict[str, str] = {}
-    connections = Connections(config.get, {"BTP_TRUST_SERVICE_KEY": f"@{file}"}, file.parent)
+    connections = key_places(config, {"BTP_TRUST_SERVICE_KEY": f"@{file}"}, file.parent)
     assert connections.find("default").key == DESTINATION_KEY
 
 
@@ -454,4 +454,4 @@ def test_map_in_every_notation(text: str, wrapper: str) -> None:
     """The map of connections may be in any text, and its keys in any notation of an object."""
     keys = {"prod": WRAPPERS[wrapper]({**FIELDS, **ADDRESS}), "other": {}}
     config = {"btp-trust:connections": TEXTS[text](json.dumps(keys))}
-    assert Connections(config.get, {}).find("prod").key == DESTINATION_KEY
+    assert key_places(config).find("prod").key == DESTINATION_KEY

@@ -1,0 +1,47 @@
+"""Credentials of several connections in one JSON object, by their names."""
+
+from __future__ import annotations
+
+import json
+
+from msgspec import Struct
+
+from btp_trust.errors import ConfigurationError
+from btp_trust.service.transport.decoding import DecodingError, find_json_object
+
+
+class FoundCredentials(Struct, frozen=True):
+    """The credentials of a connection, in any notation, with the place that has them."""
+
+    text: str
+    where: str
+
+    def __repr__(self) -> str:
+        """Name the place; hide the credentials."""
+        return f"FoundCredentials({self.where})"
+
+
+def parse_credentials(text: str, where: str, remedy: str) -> dict[str, str]:
+    """Return the credentials of each connection as JSON.
+
+    Args:
+        text: The JSON object, in the notations of common tools.
+        where: Its place, for messages.
+        remedy: What to do if it is something else.
+
+    Raises:
+        ConfigurationError: It is no JSON object of objects. The message leaves the content out.
+    """
+    try:
+        keys = find_json_object(text)
+    except DecodingError:
+        # Fails the check below, whose message is for both mistakes.
+        keys = {"": None}
+    # Objects only: `pulumi config set --path` stores texts, and whether those are secret is invisible here.
+    if not all(isinstance(key, dict) for key in keys.values()):
+        raise ConfigurationError(
+            f"The {where} cannot be read.",
+            "It must be one JSON object that maps connection names to service keys, as objects and not as text.",
+            remedy,
+        )
+    return {name: json.dumps(key) for name, key in keys.items()}
