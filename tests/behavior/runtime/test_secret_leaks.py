@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -130,7 +132,7 @@ def _within(shared: session.Session) -> Iterator[object]:
             todo += [*each.values()]
 
 
-HOLDERS = {"_token", "clientsecret", "key", "certificate", "_config", "environ", "_environ"}
+HOLDERS = {"_token", "clientsecret", "key", "certificate", "_config", "environ", "_environ", "text"}
 """Where secrets are, and may be: fields that only code reads."""
 
 
@@ -223,6 +225,57 @@ def test_network_logs_reveal_no_secrets(
     assert len(recorder.secrets) > len(LOUD)
     assert recorder.failures > 0
     assert recorder.loggers >= {"httpx", "httpcore.http11", "httpcore.connection"}
+
+
+KEY_COMMANDS = {
+    "succeeds": 'cat "$0"; cat "$0" >&2',
+    "shows the key": 'cat "$0" >&2; exit 1',
+    "traces the key": 'set -x; key=$(cat "$0"); echo "$key"; exit 1',
+    "fails in the middle": 'head -c 200 "$0"; tail -c 100 "$0" >&2; kill -9 $$',
+    "prints two keys": 'cat "$0" "$0"',
+    "asks for a password": 'printf "Password: "; cat "$0" | tr "{}" "[]"',
+}
+"""{what a command does with the key in the file $0: its script}"""
+
+
+@pytest.mark.parametrize("script", KEY_COMMANDS.values(), ids=KEY_COMMANDS)
+def test_key_command_reveals_no_secrets(
+    emulator: Emulator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    script: str,
+) -> None:
+    """Whatever a command prints where, in pieces as well: its key stays out of all that a user sees."""
+    caplog.set_level(logging.DEBUG)
+    engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
+    key = emulator.service_key(engine.guid)
+    (tmp_path / "key").write_text(json.dumps(key))
+    words = ["sh", "-c", script, str(tmp_path / "key")]
+    engine.config = {"btp-trust:serviceKeyCommand": json.dumps(words)}
+    engine.environ = {"PATH": os.environ["PATH"]}
+    recorder = OutputRecorder(engine, caplog, capfd, {key["clientsecret"], quote_plus(key["clientsecret"])})
+    recorder.record(STORY["adopt"])
+    assert recorder.failures == (script != KEY_COMMANDS["succeeds"])
+
+
+def test_key_file_reveals_no_secrets(
+    emulator: Emulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A good file, one that is cut off, one with two keys, and one of all connections that is malformed."""
+    caplog.set_level(logging.DEBUG)
+    engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
+    key = emulator.service_key(engine.guid)
+    recorder = OutputRecorder(engine, caplog, capfd, {key["clientsecret"], quote_plus(key["clientsecret"])})
+    file, text = tmp_path / "keys/default.json", json.dumps(key)
+    file.parent.mkdir()
+    engine.config = {"btp-trust:connectionsFile": str(file.parent)}
+    for content in (text, text[:-20], text + text):
+        file.write_text(content)
+        recorder.record(STORY["look"])
+    engine.config = {"btp-trust:connectionsFile": str(file)}
+    recorder.record(STORY["look"])
+    assert recorder.failures == 3
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
