@@ -84,7 +84,7 @@ def test_deployed_stack_has_its_own(engine: FakeEngine, pulumi: FakePulumi, make
 def test_command_runs_once(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
     """All steps share one run; a closed standard input is no engine that has gone."""
     write_key(pulumi, "default", engine.emulator.service_key(engine.guid))
-    words = ["sh", "-c", 'echo "$1" >> runs; cat "keys/$1.json"', "get-key"]
+    words = ["sh", "-c", 'echo "$1" >> runs; sleep 0.3; cat "keys/$1.json"', "get-key"]
     pulumi.add_stack("dev", {"btp-trust:serviceKeyCommand": json.dumps(words)}, export_of(engine), current=True)
     host = structs.replace(make_host(), engine_exited=lambda: True)
     severity, checks = examine(host, pulumi.folder)

@@ -132,7 +132,18 @@ def _within(shared: session.Session) -> Iterator[object]:
             todo += [*each.values()]
 
 
-HOLDERS = {"_token", "clientsecret", "key", "certificate", "_config", "environ", "_environ", "text"}
+HOLDERS = {
+    "_token",
+    "clientsecret",
+    "key",
+    "certificate",
+    "_config",
+    "environ",
+    "_environ",
+    "text",
+    "_credentials",
+    "secrets",
+}
 """Where secrets are, and may be: fields that only code reads."""
 
 
@@ -246,7 +257,7 @@ def test_key_command_reveals_no_secrets(
     capfd: pytest.CaptureFixture[str],
     script: str,
 ) -> None:
-    """Whatever a command prints where, in pieces as well: its key stays out of all that a user sees."""
+    """Each way to print a key where it does not belong, in pieces as well: it stays out of all that a user sees."""
     caplog.set_level(logging.DEBUG)
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     key = emulator.service_key(engine.guid)
@@ -274,6 +285,9 @@ def test_key_file_reveals_no_secrets(
         file.write_text(content)
         recorder.record(STORY["look"])
     engine.config = {"btp-trust:connectionsFile": str(file)}
+    recorder.record(STORY["look"])
+    assert recorder.failures == 3
+    file.write_text(json.dumps({"default": key}))
     recorder.record(STORY["look"])
     assert recorder.failures == 3
 

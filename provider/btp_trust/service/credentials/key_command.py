@@ -72,7 +72,7 @@ class KeyCommand:
         """Return what the command prints for a connection; it is run once, also if it fails.
 
         Raises:
-            ConfigurationError: The setting is no list of words, the name looks like an option, or the command fails.
+            ConfigurationError: The setting is malformed, the name looks like an option, or the command fails.
             EngineExited: Pulumi has gone.
         """
         with self._lock:
@@ -128,11 +128,11 @@ _RUN_BY_HAND: Final = (
 )
 _NOT_RUN: Final[dict[type[Exception], tuple[str, str]]] = {
     FileNotFoundError: (
-        "There is no such command on PATH, no such file, or its first line names an interpreter that is missing.",
+        "The command is missing on PATH or as a file, or its first line names a missing interpreter.",
         "Install it, or correct the first word; a relative path counts from the folder of Pulumi.yaml.",
     ),
     PermissionError: (
-        "It is a file without the right to be run.",
+        "The file lacks the right to be run.",
         "Give it that right: chmod u+x.",
     ),
 }
@@ -153,9 +153,9 @@ def _parse_words(setting: str) -> list[str]:
         words = []
     if not words or not words[0] or any("\0" in word for word in words):
         raise ConfigurationError(
-            f"The config {SERVICE_KEY_COMMAND} is no list of words.",
-            "No shell is involved: it is a JSON list of the program and its arguments, and the connection's name "
-            "becomes the last one.",
+            f"The config {SERVICE_KEY_COMMAND} must be a list of words.",
+            "The program is run directly, without a shell: its words are a JSON list, and the connection's name becomes "
+            "the last one.",
             f"Set it again, for example: pulumi config set {SERVICE_KEY_COMMAND} "
             '\'["vault", "kv", "get", "-format=json", "-mount=btp-trust"]\'',
         )
@@ -165,7 +165,7 @@ def _parse_words(setting: str) -> list[str]:
 def _as_argument(name: str) -> str:
     if name.startswith("-") or not name.isprintable() or not name:
         raise ConfigurationError(
-            f"The connection name {name!r} cannot be given to a command.",
+            f"The connection name {name!r} is unusable for a command.",
             f"The command of {SERVICE_KEY_COMMAND} gets the name as its last word: one that begins with a dash would "
             "be an option, and control characters would mislead it.",
             "Rename the connection.",
@@ -188,7 +188,7 @@ def _require_success(done: ChildOutput, program: str, name: str) -> None:
 
 
 def _require_object(done: ChildOutput, program: str, name: str) -> str:
-    """Return the output if there is one JSON object in it: a login prompt or a web page is no key."""
+    """Return the output if there is one JSON object in it: a login prompt or a web page is something else."""
     why = ""
     try:
         find_json_object(done.output)

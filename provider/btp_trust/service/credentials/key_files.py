@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -41,16 +42,19 @@ class KeyFiles:
         self._path = base / path
         self._warn = warn
         self._has_warned = False
+        # Of one thread at a time: many ask for their first key at once.
+        self._lock = threading.RLock()
 
     def find(self, name: str) -> FoundCredentials | None:
         """Return the credentials of a connection; None if no file has them.
 
         Raises:
-            ConfigurationError: The path or the file is unusable, or the name can name no file.
+            ConfigurationError: The path or the file is unusable, or the name is unusable for a file.
             Refused: Others can read the file, in strict mode.
         """
         if not self._is_folder:
-            text = self._credentials.get(name)
+            with self._lock:
+                text = self._credentials.get(name)
             return None if text is None else FoundCredentials(text, f"{self._label}, {name!r}")
         where = f"{self._label.rstrip('/')}/{_file_name(name, self._label)}"
         path = self._path / _file_name(name, self._label)
@@ -110,20 +114,21 @@ class KeyFiles:
         raise _unreadable(where, "It is binary; JSON is needed.", "Replace it by the JSON of the service key.")
 
     def _report_readers(self, where: str, mode: int) -> None:
-        if self._has_warned:
-            return
-        self._warn(
-            f"The file {where} can be read by others on this machine: its mode is {stat.S_IMODE(mode):04o}.",
-            "Whoever has a service key controls all destinations of its subaccount.",
-            f"Take these rights away, of the other files in {self._label} as well: chmod go= {where}",
-        )
-        self._has_warned = True  # only here: in strict mode each connection fails alike
+        with self._lock:
+            if self._has_warned:
+                return
+            self._warn(
+                f"The file {where} can be read by others on this machine: its mode is {stat.S_IMODE(mode):04o}.",
+                "The holder of a service key controls all destinations of its subaccount.",
+                f"Take these rights away, of the other files in {self._label} as well: chmod go= {where}",
+            )
+            self._has_warned = True  # only here: in strict mode each connection fails alike
 
 
 def _file_name(name: str, label: str) -> str:
     if not name or name.startswith(".") or _SEPARATORS & set(name) or not _is_encodable(name):
         raise ConfigurationError(
-            f"The connection name {name!r} cannot name a file.",
+            f"The connection name {name!r} is unusable for a file.",
             f"The key of a connection is NAME{_SUFFIX} in the folder {label} of {CONNECTIONS_FILE}, so a name has no "
             "slash, backslash, colon or NUL, and begins with another character than a dot.",
             "Rename the connection.",

@@ -68,7 +68,7 @@ def test_command_gets_the_name(tmp_path: Path) -> None:
 
 
 def test_relative_script_is_found(tmp_path: Path) -> None:
-    """A word with a slash counts from the folder, whatever the working folder is."""
+    """A word with a slash counts from the folder, from any working folder."""
     script = tmp_path / "get-key.sh"
     script.write_text(f"#!/bin/sh\necho '{TEXT}'\n")
     script.chmod(0o700)
@@ -163,9 +163,9 @@ def test_any_name_is_one_word(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        pytest.param(["missing-command"], "no such command on PATH", id="missing on PATH"),
-        pytest.param(["./missing"], "no such command on PATH", id="missing file"),
-        pytest.param(["./plain"], "without the right to be run", id="no right to run"),
+        pytest.param(["missing-command"], "missing on PATH or as a file", id="missing on PATH"),
+        pytest.param(["./missing"], "missing on PATH or as a file", id="missing file"),
+        pytest.param(["./plain"], "lacks the right to be run", id="no right to run"),
         pytest.param(["./text"], "cannot be run: OSError", id="no first line"),
         pytest.param(["sh", "-c", "exit 3"], "It ended with status 3.", id="exit status"),
         pytest.param(["sh", "-c", "kill -9 $$"], "It was ended by SIGKILL.", id="killed"),
