@@ -121,10 +121,19 @@ def test_other_programs_construct_their_resources(block: Block) -> None:
     assert constructed == len(mocks.registered) - mocks.registered.count("pulumi:pulumi:Stack")
 
 
+@pytest.mark.parametrize("section", SECTIONS, ids=str)
+def test_every_script_is_run(section: Section) -> None:
+    """A script has a file name, and a command below it in its section names the file."""
+    later = ""
+    for block in reversed(section.blocks):
+        assert block.language != "sh" or (block.file or " ") in later, str(block)
+        later += block.text if block.language == "console" else ""
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_every_block_is_tested(block: Block) -> None:
     """Every block has a language that a test runs: drawings contain no commands, JSON and YAML can be parsed."""
-    assert block.language in {*RUN_BY_THE_WORKBENCH, "python", "yaml", "json", "text"}
+    assert block.language in {*RUN_BY_THE_WORKBENCH, "python", "yaml", "json", "sh", "text"}
     if block.language == "text":
         assert not re.search(r"^\$ |\b(pulumi|make|curl) \w", block.text, re.MULTILINE)
     if block.language == "json":

@@ -154,8 +154,8 @@ def _parse_words(setting: str) -> list[str]:
     if not words or not words[0] or any("\0" in word for word in words):
         raise ConfigurationError(
             f"The config {SERVICE_KEY_COMMAND} must be a list of words.",
-            "The program is run directly, without a shell: its words are a JSON list, and the connection's name becomes "
-            "the last one.",
+            "The program is run directly, without a shell: its words are a JSON list, and the connection's name "
+            "becomes the last one.",
             f"Set it again, for example: pulumi config set {SERVICE_KEY_COMMAND} "
             '\'["vault", "kv", "get", "-format=json", "-mount=btp-trust"]\'',
         )
