@@ -22,6 +22,8 @@ _MAX_ERROR_BYTES: Final = 16_000
 """Bytes that are kept of standard error."""
 
 _running: set[subprocess.Popen[bytes]] = set()
+_starting: Final = threading.Lock()
+"""Held from the start of a command until it is among the running ones, so that `stop_all` misses none."""
 
 
 class Stopped(Exception):
@@ -62,16 +64,7 @@ def run_child(
         OSError: The command cannot be run.
     """
     output, errors = bytearray(), bytearray()
-    process = subprocess.Popen(  # noqa: S603 - the user's own command, from the stack's configuration
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environ,
-        cwd=folder,
-        start_new_session=True,  # a process group of its own, which can be stopped whole
-    )
-    _running.add(process)
+    process = _start(argv, environ, folder)
     readers = [
         _read_in_background(process.stdout, lambda pipe: _read_output(pipe, output, max_bytes)),
         _read_in_background(process.stderr, lambda pipe: _drain(pipe, errors)),
@@ -88,8 +81,24 @@ def run_child(
 
 def stop_all() -> None:
     """Stop the commands that are running: this process is about to end without waiting for its threads."""
-    for process in tuple(_running):
-        _kill_group(process)
+    with _starting:
+        for process in tuple(_running):
+            _kill_group(process)
+
+
+def _start(argv: list[str], environ: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
+    with _starting:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command, from the stack's configuration
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+            cwd=folder,
+            start_new_session=True,  # a process group of its own, which can be stopped whole
+        )
+        _running.add(process)
+    return process
 
 
 def _await_end(process: subprocess.Popen[bytes], seconds: float, must_stop: Callable[[], bool]) -> int:
