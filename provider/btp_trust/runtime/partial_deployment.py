@@ -1,7 +1,7 @@
-"""Nothing is written while a connection of the program that may have a change due is out of reach.
+"""Withhold all writes while a connection of the program that may have a change due is out of reach.
 
-Without that, `pulumi up --skip-preview` of forty subaccounts, one of which has a broken key, would leave a rollback
-half done. A preview fails before any write; here there may have been none.
+`pulumi up --skip-preview` of forty subaccounts, one of which has a broken key, would otherwise leave a rollback half
+done. A preview fails before any write, and such a command has none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from btp_trust.runtime.read_ahead import ReadAhead
 PARTIAL: Final = "btp-trust:partial"
 _PAUSE: Final = 0.05
 _QUIET: Final = 5.0
-"""Seconds without a call of the engine after which it waits for the write: no further check comes before that."""
+"""Seconds without a call of the engine after which it waits for the write: further checks come after that."""
 
 
 class PartialDeployment:

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from btp_trust.errors import ConfigurationError, Refused, TrustError, to_printable
+from btp_trust.errors import ConfigurationError, Refused, TrustError
 from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
 from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
@@ -22,11 +22,11 @@ from btp_trust.runtime.engine_log import EngineLog
 from btp_trust.runtime.expiry_limits import parse_expiry_limits
 from btp_trust.runtime.host import Host
 from btp_trust.runtime.open_connections import OpenConnection, OpenConnections
-from btp_trust.runtime.operation_context import OperationContext
 from btp_trust.runtime.partial_deployment import PARTIAL, PartialDeployment
 from btp_trust.runtime.read_ahead import ReadAhead, parse_read_ahead
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
+from btp_trust.runtime.user_lines import WARNING, UserLines
 from btp_trust.service.communication_systems import TrustBlock
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.credentials.user_tokens import UserTokens
@@ -36,9 +36,6 @@ from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
 
 _Error = TypeVar("_Error", bound=TrustError)
-
-_WARNING: Final = "warning: "
-"""Begins the lines that Pulumi shows as warnings."""
 
 
 class Session:
@@ -57,14 +54,13 @@ class Session:
         self.expiry_limits = parse_expiry_limits(config)
         self.plans = CommandPlans()
         self._lock = threading.Lock()
-        self._engine_log = EngineLog(self.host.engine_address)
+        self._lines = UserLines(EngineLog(self.host.engine_address), self.host.stderr)
         self.credentials = configured_credentials(config, self.host, self.retry_policy, self._warn_about_machine)
         common = (config, self.host, self.retry_policy, self.print_note)
         self._connections = OpenConnections(*common, self.credentials)
         self._systems = CommunicationSystems(*common, self.print_once, configured=self.credentials)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
-        self._printed: set[str] = set()
         limit = 0 if self.offline else parse_read_ahead(config)
         self.read_ahead = ReadAhead(limit, self._reach, self.host.start_thread)
         self.partial = PartialDeployment(
@@ -184,14 +180,7 @@ class Session:
 
     def print_once(self, line: str, about: str | None = None) -> None:
         """Show the user a line under its resource, unless one about the same matter of the subaccount was shown."""
-        context = operation_context.current()
-        # Check runs twice in an update, and several resources of a subaccount may have the same to say.
-        matter = about or f"{context.subaccount_id}: {line}"
-        with self._lock:
-            if matter in self._printed:
-                return
-            self._printed.add(matter)
-        self._print(line, context)
+        self._lines.print_once(line, about)
 
     def print_note(self, line: str) -> None:
         """Show the user a line about the machine, once: it belongs to no subaccount."""
@@ -202,17 +191,6 @@ class Session:
         """Warn as `warn` does, of something that belongs to no subaccount."""
         with operation_context.outside():
             self.warn(what, why, remedy)
-
-    def _print(self, line: str, context: OperationContext) -> None:
-        """Send a line to Pulumi's engine; without one, write it where the engine looks for lines of the whole stack."""
-        is_warning = line.startswith(_WARNING)
-        text = line.removeprefix(_WARNING)
-        shown = to_printable(f"{context.subject(text, with_resource=False)}{text}")
-        if self._engine_log.log(shown, context.urn, is_warning=is_warning):
-            return
-        shown = to_printable(f"{context.subject(text, with_resource=True)}{text}")
-        self.host.stderr.write(f"{_WARNING if is_warning else ''}{shown}\n")
-        self.host.stderr.flush()
 
     def warn(self, what: str, why: str, remedy: str) -> None:
         """Warn of something that only a person can resolve.
@@ -226,7 +204,7 @@ class Session:
         """Return the same warning as a notice; with `btp-trust:strict`, that of an error."""
         if self.strict:
             return Notice.of_error(Refused(what, why, remedy))
-        return Notice(f"{_WARNING}{what} {why} {remedy}")
+        return Notice(f"{WARNING}{what} {why} {remedy}")
 
 
 def _read_switch(config: Callable[[str], str | None], key: str) -> bool:

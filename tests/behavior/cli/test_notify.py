@@ -131,7 +131,7 @@ def test_nothing_due_is_silent(make_runner: Callable[..., Runner]) -> None:
     assert runner.entries() == []
 
 
-def test_drift_is_sent_again_when_it_returns(
+def test_returning_drift_is_sent_again(
     make_runner: Callable[..., Runner], engine: FakeEngine, emulator: Emulator
 ) -> None:
     """Once while it lasts; a new message has an identity of its own."""

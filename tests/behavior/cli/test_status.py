@@ -257,7 +257,7 @@ def test_empty_stack_is_an_error(pulumi: FakePulumi, make_host: MakeHost, resour
     assert "pulumi config set --secret btp-trust:serviceKey" in raised.value.remedy
 
 
-def test_stack_of_something_else_is_left_out(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
+def test_foreign_stack_is_left_out(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
     """Among all stacks of a project, some may be about other things."""
     pulumi.add_stack("dev", engine.config, export_of(engine))
     pulumi.add_stack("network", {})

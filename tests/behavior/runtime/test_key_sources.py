@@ -75,7 +75,7 @@ def test_readable_file_is_warned_of(engine: ProjectEngine) -> None:
     assert "chmod go= keys/default.json" in engine.assert_refused(program("b", "a"))
 
 
-def test_failure_is_the_same_for_each_resource(engine: ProjectEngine) -> None:
+def test_each_resource_fails_alike(engine: ProjectEngine) -> None:
     """A failed command is run once as well, and what it says is in the error."""
     engine.config["btp-trust:serviceKeyCommand"] = json.dumps(["sh", "-c", "echo >> runs; echo denied >&2; exit 2"])
     with pytest.raises(ConfigurationError, match=r"status 2\. It says: denied") as caught:

@@ -1,4 +1,4 @@
-"""Nothing is written while a connection with a change due is out of reach."""
+"""Writes wait while a connection with a change due is out of reach."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_due_change_refuses_write(planned: list[bool], limit: int) -> None:
 
 
 def test_unchanged_connection_may_be_broken() -> None:
-    """A broken connection whose resources all stay as they are blocks nothing."""
+    """A broken connection whose resources all stay as they are lets the writes pass."""
     program = Program()
     program.later = [False, False]
     program.partial.refuse_unreached()
@@ -79,7 +79,7 @@ def test_unplanned_resource_counts_as_due() -> None:
 
 
 def test_partial_deployment_can_be_allowed() -> None:
-    """With `btp-trust:partial`, no connection is asked before it is needed."""
+    """With `btp-trust:partial`, each connection is asked only when it is needed."""
     program = Program(is_allowed=True)
     program.partial.refuse_unreached()
     assert program.reached == []

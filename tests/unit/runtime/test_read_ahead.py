@@ -90,8 +90,8 @@ def test_failed_reading_leaves_others() -> None:
     assert read == ["c1", "c2"]
 
 
-def test_nothing_is_read_before_first_resource() -> None:
-    """An announcement reads nothing: with `--target`, there may be no resource that needs any of them."""
+def test_reading_begins_with_first_resource() -> None:
+    """An announcement alone leaves the services alone: with `--target`, all of them may be out of use."""
     read = list[str]()
     ReadAhead(2, read.append, lambda function: function()).announce({"c0": 1})
     assert read == []

@@ -58,7 +58,7 @@ def test_rejection_rolls_back_and_is_recorded(scenario: VerificationScenario) ->
     assert engine.outputs("signing")["fingerprint"] == before[0]
 
 
-def test_rotation_to_an_older_certificate_rolls_back(scenario: VerificationScenario) -> None:
+def test_older_certificate_means_rollback(scenario: VerificationScenario) -> None:
     """A rejected certificate is rolled back, also where a colleague's renewed signer is younger."""
     engine = scenario.engine
     engine.emulator.generate_active(engine.guid)
@@ -74,7 +74,7 @@ def test_rotation_to_an_older_certificate_rolls_back(scenario: VerificationScena
     assert engine.outputs("rotation")["failed_generation"] == "b"
 
 
-def test_rotation_to_an_older_certificate_needs_verification(scenario: VerificationScenario) -> None:
+def test_older_certificate_needs_verification(scenario: VerificationScenario) -> None:
     """No swap is sent that cannot be verified; a rollback alone would go on without."""
     engine = scenario.engine
     engine.emulator.generate_active(engine.guid)

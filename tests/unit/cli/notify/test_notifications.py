@@ -81,7 +81,7 @@ def test_short_successor_is_a_step() -> None:
     assert "prepare, the passive certificate is too short" in notification.subject
 
 
-def test_drift_is_a_matter_of_its_slots() -> None:
+def test_drift_matters_by_its_slots() -> None:
     """Another swap is another matter; what the next deployment undoes is a warning."""
     restoring = RotationState(fingerprint=OLD.fingerprint, generation="2026-01", on_drift=OnDrift.RESTORE)
     recorded = RecordedSubaccount(GUID, "prod", rotation=restoring, bound_names=NAMES)
@@ -93,7 +93,7 @@ def test_drift_is_a_matter_of_its_slots() -> None:
     assert "differ from the state of stack live" in only(renewed).subject
 
 
-def test_error_is_a_matter_of_its_kind() -> None:
+def test_error_matters_by_its_kind() -> None:
     """In each place; its words are those of the error."""
     closed = SubaccountStatus("prod", "live", error=ERROR)
     notification = only(closed)
