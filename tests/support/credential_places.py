@@ -22,7 +22,7 @@ def configured(
     **limits: Any,
 ) -> ConfiguredCredentials:
     """Return the credentials of a configuration, whose keys have their namespace."""
-    return ConfiguredCredentials(config.get, Surroundings(environ or {}, folder, **limits), warn)
+    return ConfiguredCredentials(config.get, lambda: Surroundings(environ or {}, folder, **limits), warn)
 
 
 def key_places(

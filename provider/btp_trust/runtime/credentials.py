@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from btp_trust.runtime.host import Host
 from btp_trust.service.credentials.configured_credentials import ConfiguredCredentials
-from btp_trust.service.credentials.key_command import Surroundings
 from btp_trust.service.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from btp_trust.service.credentials.key_command import Surroundings
 
 
 def configured_credentials(
@@ -24,5 +27,10 @@ def configured_credentials(
         retry_policy: Bounds how long a command may take.
         warn: Warns of a file that others can read: what, why, remedy; raises in strict mode.
     """
-    surroundings = Surroundings(host.environ, host.project_folder, host.engine_exited, lambda: retry_policy.remaining)
+
+    def surroundings() -> Surroundings:
+        from btp_trust.service.credentials.key_command import Surroundings  # noqa: PLC0415 - few stacks have a command
+
+        return Surroundings(host.environ, host.project_folder, host.engine_exited, lambda: retry_policy.remaining)
+
     return ConfiguredCredentials(config, surroundings, warn)

@@ -10,12 +10,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from btp_trust.errors import ConfigurationError, Refused, TrustError
 from btp_trust.runtime import operation_context
 from btp_trust.runtime.command_plan import CommandPlans
-from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.credentials import configured_credentials
 from btp_trust.runtime.engine_log import EngineLog
@@ -27,13 +26,16 @@ from btp_trust.runtime.read_ahead import ReadAhead, parse_read_ahead
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.runtime.user_lines import WARNING, UserLines
-from btp_trust.service.communication_systems import TrustBlock
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.destinations import DestinationClient
 from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
+    from btp_trust.service.communication_systems import TrustBlock
 
 _Error = TypeVar("_Error", bound=TrustError)
 
@@ -56,9 +58,9 @@ class Session:
         self._lock = threading.Lock()
         self._lines = UserLines(EngineLog(self.host.engine_address), self.host.stderr)
         self.credentials = configured_credentials(config, self.host, self.retry_policy, self._warn_about_machine)
-        common = (config, self.host, self.retry_policy, self.print_note)
-        self._connections = OpenConnections(*common, self.credentials)
-        self._systems = CommunicationSystems(*common, self.print_once, configured=self.credentials)
+        self._common = (config, self.host, self.retry_policy, self.print_note)
+        self._systems: CommunicationSystems | None = None
+        self._connections = OpenConnections(*self._common, self.credentials)
         self._subaccounts: dict[str, Subaccount] = {}
         self._trust_configurations: dict[str, TrustConfiguration] = {}
         limit = 0 if self.offline else parse_read_ahead(config)
@@ -148,6 +150,12 @@ class Session:
 
     def communication_system(self, connection: str, system: str, block: TrustBlock) -> CommunicationSystem:
         """Return one block of a communication system of the tenant that a connection reaches."""
+        # Loaded where a program has such systems: every other command would wait for it.
+        from btp_trust.runtime.communication_systems import CommunicationSystems  # noqa: PLC0415 - see above
+
+        with self._lock:
+            if self._systems is None:
+                self._systems = CommunicationSystems(*self._common, self.print_once, configured=self.credentials)
         return self._systems.get(connection, system, block)
 
     def destination_client(self, connection: str) -> DestinationClient:

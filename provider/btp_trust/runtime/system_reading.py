@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from btp_trust.errors import TrustError, WrongTenant
 from btp_trust.runtime import operation_context
-from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.runtime.reading import ReadingUnavailable, offline_refusal
 from btp_trust.runtime.session import Session
 from btp_trust.service.communication_systems import SystemTrust, TrustBlock
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.communication_systems import CommunicationSystem
 
 
 class SystemRead(Struct, frozen=True):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from btp_trust.errors import EngineExited, OutcomeUnknown, Refused, SystemChanged, TrustError, WriteNotApplied
-from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.service.certificate_field import describe, describe_identity
 from btp_trust.service.communication_systems import SystemTrust
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.communication_systems import CommunicationSystem
 
 
 def changed(system: CommunicationSystem, expected: str, now: SystemTrust) -> SystemChanged:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,10 +21,12 @@ from msgspec.structs import replace
 from btp_trust.certificate import Certificate
 from btp_trust.errors import ServiceUnavailable, SystemChanged, SystemRefused, TrustError, UnexpectedResponse
 from btp_trust.runtime import system_write_messages as messages
-from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.service import certificate_field
 from btp_trust.service.certificate_field import FieldFormat
 from btp_trust.service.communication_systems import SystemTrust, TrustBlock
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.communication_systems import CommunicationSystem
 
 _READING_DELAY: Final = 2.0
 """Seconds after which a reading has to show a write; calls are refused meanwhile if the service has ignored it."""

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.errors import TrustError
 from btp_trust.rotation.switchover.schema import Switch
-from btp_trust.runtime.communication_systems import CommunicationSystem
 from btp_trust.runtime.session import Session
 from btp_trust.service import certificate_field
 from btp_trust.service.communication_systems import SystemTrust
 from btp_trust.service.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.communication_systems import CommunicationSystem
 
 _MAX_CONCURRENT: Final = 16
 _Item = TypeVar("_Item")

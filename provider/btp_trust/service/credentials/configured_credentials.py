@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from btp_trust.service.credentials.credentials_by_name import FoundCredentials, parse_credentials
-from btp_trust.service.credentials.key_command import SERVICE_KEY_COMMAND, KeyCommand, Surroundings
-from btp_trust.service.credentials.key_files import CONNECTIONS_FILE, KeyFiles
+from btp_trust.service.credentials.credentials_by_name import (
+    CONNECTIONS_FILE,
+    SERVICE_KEY_COMMAND,
+    FoundCredentials,
+    parse_credentials,
+)
+
+if TYPE_CHECKING:
+    from btp_trust.service.credentials.key_command import KeyCommand, Surroundings
+    from btp_trust.service.credentials.key_files import KeyFiles
 
 CONNECTIONS: Final = "btp-trust:connections"
 
@@ -28,13 +35,21 @@ class ConfiguredCredentials:
     def __init__(
         self,
         config: Callable[[str], str | None],
-        surroundings: Surroundings,
+        surroundings: Callable[[], Surroundings],
         warn: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         self._config = config
-        path, command = config(CONNECTIONS_FILE), config(SERVICE_KEY_COMMAND)
-        self._files = KeyFiles(path, surroundings.folder, warn) if path else None
-        self._command = KeyCommand(command, surroundings) if command else None
+        self._files: KeyFiles | None = None
+        self._command: KeyCommand | None = None
+        # Each is loaded where it is configured: most stacks have neither, and every command would wait for both.
+        if path := config(CONNECTIONS_FILE):
+            from btp_trust.service.credentials.key_files import KeyFiles  # noqa: PLC0415 - see above
+
+            self._files = KeyFiles(path, surroundings().folder, warn)
+        if command := config(SERVICE_KEY_COMMAND):
+            from btp_trust.service.credentials.key_command import KeyCommand  # noqa: PLC0415 - see above
+
+            self._command = KeyCommand(command, surroundings())
 
     def sources(self, name: str) -> Iterator[FoundCredentials]:
         """Give the credentials of a connection, each place only when it is asked for.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from msgspec import Struct
 
 from btp_trust.errors import ConfigurationError
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
+
+CONNECTIONS_FILE: Final = "btp-trust:connectionsFile"
+SERVICE_KEY_COMMAND: Final = "btp-trust:serviceKeyCommand"
 
 
 class FoundCredentials(Struct, frozen=True):

@@ -19,14 +19,13 @@ from msgspec import Struct
 from btp_trust.errors import ConfigurationError, EngineExited, TrustError
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.service.credentials import wrong_key
-from btp_trust.service.credentials.credentials_by_name import FoundCredentials
+from btp_trust.service.credentials.credentials_by_name import SERVICE_KEY_COMMAND, FoundCredentials
 from btp_trust.service.transport.decoding import NO_JSON, DecodingError, decode, find_json_object, to_text
 from btp_trust.service.transport.redaction import redact
 
 if TYPE_CHECKING:
     from btp_trust.service.credentials.child_process import ChildOutput
 
-SERVICE_KEY_COMMAND: Final = "btp-trust:serviceKeyCommand"
 _VARIABLE: Final = "BTP_TRUST_CONNECTION"
 _HIDDEN_VARIABLES: Final = ("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS")
 """Where Pulumi gives a program the secrets of the stack in the clear: a command has no use for them."""

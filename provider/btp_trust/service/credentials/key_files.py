@@ -16,9 +16,8 @@ from typing import Final
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.parsing.text_decoding import decode
-from btp_trust.service.credentials.credentials_by_name import FoundCredentials, parse_credentials
+from btp_trust.service.credentials.credentials_by_name import CONNECTIONS_FILE, FoundCredentials, parse_credentials
 
-CONNECTIONS_FILE: Final = "btp-trust:connectionsFile"
 _SUFFIX: Final = ".json"
 _MAX_KEY_BYTES: Final = 1 << 20
 _MAX_FILE_BYTES: Final = 16 << 20
