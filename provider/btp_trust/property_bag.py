@@ -20,6 +20,7 @@ from btp_trust.arguments import DEFAULT_CONNECTION, check_display_name, malforme
 from btp_trust.certificate import Certificate
 from btp_trust.errors import UnreadableState
 from btp_trust.formatting import format_rfc3339
+from btp_trust.parsing import structs
 from btp_trust.secret_guard.detection import find_secret
 
 UNKNOWN: Final[str] = rpc.UNKNOWN
@@ -187,7 +188,7 @@ def from_bag(bag: Mapping[str, Any], shape: type[_Shape]) -> _Shape:
     if (prop := _development_property(bag)) is not None:
         raise _development_state(prop)
     try:
-        return msgspec.convert(normalize_bag(bag), shape)
+        return structs.convert(normalize_bag(bag), shape)
     except msgspec.ValidationError as error:
         raise UnreadableState(
             "The state of a resource cannot be read.",
@@ -233,7 +234,7 @@ def from_program(bag: Mapping[str, Any], shape: type[_Args]) -> _Args:
         if is_unknown(own.get(name)) and name not in shape.may_be_unknown:
             raise unknown_argument(name)
     try:
-        value = msgspec.convert({name: _normalize_value(value) for name, value in own.items()}, shape)
+        value = structs.convert({name: _normalize_value(value) for name, value in own.items()}, shape)
     except msgspec.ValidationError as error:
         raise malformed_argument(str(error), shape) from None
     return value.normalized()

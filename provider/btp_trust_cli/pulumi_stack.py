@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from btp_trust.errors import ConfigurationError, TrustError, UnreadableState
+from btp_trust.parsing import structs
 from btp_trust.resources.settings import Setting, invalid_settings
 from btp_trust.runtime.host import find_project_folder
 from btp_trust.service.transport.redaction import redact
@@ -116,7 +117,7 @@ class PulumiProject:
     def _decoded(self, shape: type[_Shape], *words: str) -> _Shape:
         printed = self._run(*words)
         try:
-            return msgspec.json.decode(printed, type=shape)
+            return structs.decode(printed, shape)
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
         # Raised after the handler: the decoder's error quotes the output, which may hold secrets.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from btp_trust.arguments import fingerprint_argument, malformed_argument, unknown_argument
 from btp_trust.errors import Refused
+from btp_trust.parsing import structs
 from btp_trust.property_bag import is_unknown, known
 
 
@@ -48,7 +49,7 @@ def candidate_from_program(value: Any, recorded: str | None = None) -> Candidate
     if not isinstance(value, Mapping):
         raise _malformed_candidate()
     try:
-        candidate = msgspec.convert(known(value), Candidate)
+        candidate = structs.convert(known(value), Candidate)
     except msgspec.ValidationError:
         raise _malformed_candidate() from None
     if candidate.adopt is None:

@@ -11,6 +11,7 @@ import filelock
 import msgspec
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.parsing import structs
 from btp_trust_cli.files import write_atomically
 from btp_trust_cli.notify.ledger import EMPTY, FORMAT, Ledger
 
@@ -76,7 +77,7 @@ def read_ledger(path: Path) -> Ledger:
         ConfigurationError: The file is unreadable, or something else.
     """
     try:
-        ledger = msgspec.json.decode(path.read_bytes(), type=Ledger)
+        ledger = structs.decode(path.read_bytes(), Ledger)
     except FileNotFoundError:
         return EMPTY
     except (OSError, ValueError):

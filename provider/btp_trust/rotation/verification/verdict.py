@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import format_rfc3339, short_fingerprint
+from btp_trust.parsing import structs
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust.service.transport.bearer import jwt_payload
 from btp_trust.service.transport.redaction import redact
@@ -164,6 +165,6 @@ class _IssuedClaim(msgspec.Struct):
 def _issued_at(token: str) -> datetime | None:
     """Return when a JWT was issued. Its signature is left unverified: it came from the service, over TLS."""
     try:
-        return datetime.fromtimestamp(msgspec.json.decode(jwt_payload(token), type=_IssuedClaim).iat, UTC)
+        return datetime.fromtimestamp(structs.decode(jwt_payload(token), _IssuedClaim).iat, UTC)
     except (ValueError, OverflowError, OSError, msgspec.DecodeError, RecursionError):
         return None

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from btp_trust.parsing import text_decoding
+from btp_trust.parsing import structs, text_decoding
 
 _T = TypeVar("_T")
 NO_JSON: Final = "It is not JSON."
@@ -32,7 +32,7 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
         DecodingError: `document` is not JSON, or JSON of another shape.
     """
     try:
-        return msgspec.json.decode(document, type=shape)
+        return structs.decode(document, shape)
     except msgspec.ValidationError as error:
         why = str(error)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
