@@ -7,6 +7,12 @@ SOAK_SECONDS ?= 600
 SOAK_SEED ?=
 # Time limit of a benchmark:
 BENCH_SECONDS ?= 300
+# Parts of the benchmark of many subaccounts (default: a quarter of an hour):
+SIZES ?= 1,10,100
+LATENCIES ?= 0,100
+# Names of the ways that are compared (default: all), and seconds above which a row is left out:
+WAYS ?=
+LIMIT ?= 60
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
@@ -14,7 +20,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help system-packages setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status figures scheduled compatibility \
+.PHONY: help system-packages setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status bench-fleet figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -59,6 +65,10 @@ bench-startup: programs ## compare commands without changes with those of empty 
 
 bench-status: setup ## time the status of a thousand subaccounts, write docs/explanation/performance.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m status
+
+bench-fleet: programs ## time and weigh many subaccounts beside other ways, write docs/explanation/performance.md
+	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m fleet --sizes $(SIZES) --latencies $(LATENCIES) \
+		--limit $(LIMIT) $(if $(WAYS),--ways $(WAYS))
 
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility

@@ -42,6 +42,7 @@ SKIPPED_COMMANDS = {
     "make bench-continuity": "it takes two minutes and rewrites its page; its parts have a test of their own",
     "make bench-startup": "it takes minutes and rewrites its page; its parts have a test of their own",
     "make bench-status": "it takes half a minute and rewrites its page; its parts have a test of their own",
+    "make bench-fleet": "it takes a quarter of an hour and rewrites its page; its parts have a test of their own",
     "make setup": "it has tests of its own, and has been run on the machine that runs this",
     'export PATH="$PWD/.venv': "the workbench puts the same folders on PATH",
     "python -m pip install": "it would change the environment that runs the tests",

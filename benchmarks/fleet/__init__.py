@@ -1,0 +1,1 @@
+"""What many subaccounts cost: time, memory and requests against their number."""

@@ -1,0 +1,126 @@
+"""Run a command and look at the processes that it starts: peak memory and processor time of each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from msgspec import Struct
+
+ROLES = {
+    "plugin": re.compile(r"-m\0pulumi\.dynamic"),
+    "program": re.compile("pulumi-language-python-exec"),
+    "engine": re.compile(r"(^|/)pulumi\0"),
+}
+"""The processes of a command of Pulumi that are told apart, by their command lines."""
+EVERY_SECONDS = 0.2
+_PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SESSION, _USER, _SYSTEM = 3, 11, 12
+"""Places in /proc/PID/stat, counted behind the name."""
+
+
+class Usage(Struct, frozen=True):
+    """What a process has used: its largest resident memory in MiB, and seconds of the processor."""
+
+    peak_mib: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def with_process(self, other: Usage) -> Usage:
+        """Return the usage of a role that two processes have: the larger memory, all of the time."""
+        return Usage(max(self.peak_mib, other.peak_mib), self.cpu_seconds + other.cpu_seconds)
+
+
+@dataclass(frozen=True)
+class FinishedCommand:
+    """A command that has ended: seconds on the clock, its output, and the usage of each role."""
+
+    seconds: float
+    output: str
+    usage: Mapping[str, Usage]
+
+
+class CommandFailed(RuntimeError):
+    """A command of the benchmark has ended with an error."""
+
+
+@dataclass
+class Sampler:
+    """Looks at the processes of a session until it is stopped."""
+
+    session: int
+    seen: dict[int, tuple[str, Usage]] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._look_until_stopped)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def usage(self) -> dict[str, Usage]:
+        """Return what each role has used."""
+        found: dict[str, Usage] = {}
+        for role, usage in self.seen.values():
+            found[role] = found.get(role, Usage()).with_process(usage)
+        return {role: Usage(round(each.peak_mib, 1), round(each.cpu_seconds, 2)) for role, each in found.items()}
+
+    def _look_until_stopped(self) -> None:
+        while not self._stop.wait(EVERY_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        for process in _PROC.glob("[0-9]*"):
+            # A process may end at any moment, and a machine without /proc has none.
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                if (seen := _look_at(process, self.session)) is not None:
+                    self.seen[int(process.name)] = seen
+
+
+def _look_at(process: Path, session: int) -> tuple[str, Usage] | None:
+    """Return the role and the usage of a process of the session; raises if it has ended."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    if int(fields[_SESSION]) != session:
+        return None
+    command = (process / "cmdline").read_text()
+    role = next((role for role, pattern in ROLES.items() if pattern.search(command)), "others")
+    peak_kib = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text())
+    if peak_kib is None:  # a zombie
+        return None
+    return role, Usage(int(peak_kib[1]) / 1024, (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS)
+
+
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> FinishedCommand:
+    """Run a command in a session of its own.
+
+    Raises:
+        CommandFailed: its exit status is another one than 0.
+    """
+    began = time.perf_counter()
+    with subprocess.Popen(  # noqa: S603 - this project's own commands
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        with Sampler(process.pid) as sampler:
+            output, _ = process.communicate()
+        seconds = time.perf_counter() - began
+    if process.returncode:
+        raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:]}")
+    return FinishedCommand(seconds, output, sampler.usage())
