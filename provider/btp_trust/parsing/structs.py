@@ -27,8 +27,8 @@ def decode(document: str | bytes, shape: type[_T]) -> _T:
 def _describe(shape: object) -> None:
     """Let msgspec describe a struct, and all structs in it, before it is used.
 
-    msgspec 0.22 does so at the first use, and another thread that finds the description half done ends the process with
-    a segmentation fault. Pulumi calls the plugin from four threads, and the command line reads in 64.
+    msgspec up to 0.22 does so at the first use, and another thread that finds the description half done ends the
+    process with a segmentation fault. Pulumi calls the plugin from four threads, and the command line reads in 64.
     """
     if shape not in _described:
         with _describing:
