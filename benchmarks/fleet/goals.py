@@ -70,7 +70,7 @@ def _linear(rows: Sequence[Row]) -> Goal:
 
 
 def _per_subaccount(one: Row, last: Row, base: Row) -> float:
-    """Return how many times as long a further subaccount takes up to the last row as it takes up to the base."""
+    """Divide the seconds that each further subaccount adds up to the last row by those that it adds up to the base."""
     each = [(row.seconds - one.seconds) / (row.case.subaccounts - one.case.subaccounts) for row in (last, base)]
     return round(each[0] / each[1], 2)
 

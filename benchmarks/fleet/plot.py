@@ -43,7 +43,7 @@ HEAD = """\
   <rect class="paper" width="100%" height="100%" rx="8"/>
 """  # noqa: E501 - one element, one line
 DASHES = ("", "6 4", "2 3", "10 3 2 3", "12 4", "1 4")
-"""Of the lines, in the order of the ways: they are told apart without color too."""
+"""Of the lines, in the order of the ways: they differ without color too."""
 
 
 class Scale:

@@ -20,7 +20,7 @@ ROLES = {
     "program": re.compile("pulumi-language-python-exec"),
     "engine": re.compile(r"(^|/)pulumi\0"),
 }
-"""The processes of a command of Pulumi that are told apart, by their command lines."""
+"""The processes of a command of Pulumi, by their command lines."""
 EVERY_SECONDS = 0.2
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")

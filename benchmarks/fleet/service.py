@@ -59,7 +59,7 @@ class Service:
         return file
 
     def restore(self) -> None:
-        """Swap back what a command has swapped, and clear the journal."""
+        """Undo the swaps of a command, and clear the journal."""
         for each in self.subaccounts:
             if self.emulator.slots(each.guid).active != each.active:
                 self.emulator.rotate(each.guid)
