@@ -70,17 +70,11 @@ class Way:
 
 
 OURS, IN_SERIES, EMPTY = "btp-trust", "btp-trust-in-series", "empty"
-_READ_AHEAD: Final = "readAhead"
 WAYS: Final = {
     way.name: way
     for way in (
         Way(OURS, "btp-trust", "ours"),
-        # Pulumi refuses a setting that the provider does not know.
-        *(
-            [Way(IN_SERIES, "btp-trust, read-ahead off", "ours", settings={f"btp-trust:{_READ_AHEAD}": "0"})]
-            if _READ_AHEAD in KEYS
-            else []
-        ),
+        Way(IN_SERIES, "btp-trust, read-ahead off", "ours", settings={"btp-trust:readAhead": "0"}),
         Way("naive", "naive provider", "naive"),
         Way("curl", "curl in a resource", "curl"),
         Way("script", "script in series", "script", uses_pulumi=False),
