@@ -21,7 +21,7 @@ ROLES = {
     "engine": re.compile(r"(^|/)pulumi\0"),
 }
 """The processes of a command of Pulumi, by their command lines."""
-EVERY_SECONDS = 0.2
+EVERY_SECONDS = 0.05
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SESSION, _USER, _SYSTEM = 3, 11, 12
@@ -58,6 +58,8 @@ class Sampler:
 
     session: int
     seen: dict[int, tuple[str, Usage]] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+    """Processes of other sessions, which need no second look."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -81,22 +83,37 @@ class Sampler:
             self._look()
 
     def _look(self) -> None:
-        for process in _PROC.glob("[0-9]*"):
-            # A process may end at any moment, and a machine without /proc has none.
+        # A machine without /proc has no processes to look at.
+        names = {file.name for file in _PROC.iterdir()} if _PROC.exists() else set()
+        numbers = {name for name in names if name.isdigit()}
+        self.foreign &= numbers
+        for number in numbers - self.foreign:
+            # A process may end at any moment.
             with contextlib.suppress(OSError, ValueError, IndexError):
-                if (seen := _look_at(process, self.session)) is not None:
-                    self.seen[int(process.name)] = seen
+                self._look_at(number)
+
+    def _look_at(self, number: str) -> None:
+        if _session(_PROC / number) != self.session:
+            self.foreign.add(number)
+        elif (seen := _usage(_PROC / number)) is not None:
+            self.seen[int(number)] = seen
 
 
-def _look_at(process: Path, session: int) -> tuple[str, Usage] | None:
-    """Return the role and the usage of a process of the session; raises if it has ended."""
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    if int(fields[_SESSION]) != session:
-        return None
+def _fields(process: Path) -> list[str]:
+    return (process / "stat").read_text().rpartition(")")[2].split()
+
+
+def _session(process: Path) -> int:
+    return int(_fields(process)[_SESSION])
+
+
+def _usage(process: Path) -> tuple[str, Usage] | None:
+    """Return the role and the usage of a process; None for a zombie."""
+    fields = _fields(process)
     command = (process / "cmdline").read_text()
     role = next((role for role, pattern in ROLES.items() if pattern.search(command)), "others")
     peak_kib = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text())
-    if peak_kib is None:  # a zombie
+    if peak_kib is None:
         return None
     return role, Usage(int(peak_kib[1]) / 1024, (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS)
 
