@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from btp_trust.resources.settings import KEYS
 from fleet import processes
 from fleet.processes import FinishedCommand
 from fleet.service import Service
@@ -46,7 +45,10 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Way:
-    """A way to do the same: its key in the results, its title, its program, and settings of the stack."""
+    """A way to do the same: its key in the results, its title, its program, and settings of the stack.
+
+    `{keys}` in a setting stands for the folder of service keys.
+    """
 
     name: str
     title: str
@@ -69,12 +71,14 @@ class Way:
         return PulumiStage.deploy(self, project, service)
 
 
+KEYS: Final = {"btp-trust:connectionsFile": "{keys}"}
+"""The settings of this provider. The other programs read the keys of that folder themselves."""
 OURS, IN_SERIES, EMPTY = "btp-trust", "btp-trust-in-series", "empty"
 WAYS: Final = {
     way.name: way
     for way in (
-        Way(OURS, "btp-trust", "ours"),
-        Way(IN_SERIES, "btp-trust, read-ahead off", "ours", settings={"btp-trust:readAhead": "0"}),
+        Way(OURS, "btp-trust", "ours", settings=KEYS),
+        Way(IN_SERIES, "btp-trust, read-ahead off", "ours", settings={**KEYS, "btp-trust:readAhead": "0"}),
         Way("naive", "naive provider", "naive"),
         Way("curl", "curl in a resource", "curl"),
         Way("script", "script in series", "script", uses_pulumi=False),
@@ -116,8 +120,7 @@ class PulumiStage:
         """Deploy the program once, and keep the state that this has."""
         project.create_stack((PROGRAMS / f"{way.program}.py").read_text())
         for key, value in way.settings.items():
-            project.set_config(key, value)
-        _set_keys(way, project, service)
+            project.set_config(key, value.format(keys=service.keys))
         environment = {**project.environment, **QUICK_DEPLOYMENT}
         deployment = processes.run(project.command(*PULUMI["up"]), project.program, environment)
         shutil.copytree(project.folder / "backend", project.folder / "deployed")
@@ -137,14 +140,3 @@ class PulumiStage:
 
 def _variables(service: Service, number: int) -> dict[str, str]:
     return {"FLEET_SUBACCOUNTS": str(service.list_first(number)), "FLEET_KEYS": str(service.keys)}
-
-
-def _set_keys(way: Way, project: PulumiProject, service: Service) -> None:
-    """Give this provider the keys of the subaccounts; the others read them where the program says."""
-    if way.program != "ours":
-        return
-    if "connectionsFile" in KEYS:
-        project.set_config("btp-trust:connectionsFile", str(service.keys))
-    else:
-        for file in service.keys.glob("*.json"):
-            project.variables[f"BTP_TRUST_SERVICE_KEY_{file.stem.upper()}"] = f"@{file}"
