@@ -1,4 +1,4 @@
 """Many stacks, one after the other or side by side: waves of preparations and rotations. Extra `fleet`.
 
-Neither the plugin nor a program loads this package, nor does `btp-trust --help`.
+Only its own commands load this package: the plugin, programs and `btp-trust --help` do without its libraries.
 """

@@ -31,9 +31,9 @@ class Change(StrEnum):
     ROTATE = "rotate"
     ROLL_BACK = "roll-back"
     RESTORE = "restore"
-    """A swap that undoes a drift (`on_drift="restore"`)."""
+    """A swap that undoes a drift (`on_drift="restore"`): a person has to look at that drift first."""
     OTHER = "other"
-    """A resource is deleted or replaced."""
+    """A deletion, a replacement, a renewal in place, a change of another provider's resource."""
 
 
 class StackState(StrEnum):
@@ -44,6 +44,9 @@ class StackState(StrEnum):
     PLANNED = "planned"
     """The verb is PLAN, and the preview shows a change."""
     CHANGED = "changed"
+    """The update has done what the preview showed."""
+    POSTPONED = "postponed"
+    """The rotation waits for its time (`when="next_window"`): run the stack again then."""
     REFUSED = "refused"
     """The verb allows another change, or the approval is for another plan; nothing is written."""
     REJECTED = "rejected"
@@ -53,7 +56,7 @@ class StackState(StrEnum):
     """Another command holds the lock of the stack; nothing is written."""
     INTERRUPTED = "interrupted"
     LOST = "lost"
-    """The worker is gone: what it has done is unknown."""
+    """The worker is gone: what it has done is unknown. Run again, the stack becomes what the program says."""
 
     @property
     def is_green(self) -> bool:
@@ -91,7 +94,7 @@ class StackOutcome(msgspec.Struct, frozen=True, kw_only=True):
     plan_digest: str | None = None
     """Digest of the changes that the preview shows; None before it has been made."""
     signer_before: str | None = None
-    """SHA-256 fingerprint, colon-separated, as the state records it."""
+    """SHA-256 fingerprint, as the state records it: 64 hexadecimal digits."""
     signer_after: str | None = None
     started_at: datetime
     """With a time zone: UTC."""
