@@ -78,7 +78,7 @@ class Attempt:
         self._pulumi("cancel", "--yes")
 
     def _update(self, preview: PreviewDocument, decision: PreviewDecision, planned: Result) -> Result:
-        """Let the engine do what was previewed: it refuses whatever differs from the saved plan."""
+        """Let the engine do what was previewed: it refuses each step that differs from the saved plan."""
         plan = self.workspace.plan
         plan.write_bytes(open_plan(plan.read_bytes(), preview))
         printed = self._pulumi("up", "--yes", "--skip-preview", "--plan", str(plan), "--json")
@@ -125,7 +125,7 @@ class Attempt:
             [
                 f"Stack {self.task.stack} is locked.",
                 f"The lock is that of {lock}.",
-                f"If that command is certainly gone: pulumi cancel --stack {self.task.stack}. Otherwise wait for its end.",
+                f"Wait for the end of that command; if it is certainly gone: pulumi cancel --stack {self.task.stack}",
             ]
         )
 
