@@ -348,10 +348,20 @@ def test_command_line_imports_allowed_parts() -> None:
     assert not [name for name in imported if re.search(r"lifecycle|writes|at_most_once|registry", name)]
 
 
+def test_fleet_imports_allowed_parts() -> None:
+    """The fleet imports the parts that its row names, all of them: none that writes to a service."""
+    imported = {name for names in imported_modules("btp_trust_fleet").values() for name in names}
+    allowed = {part_of(name) for name in imported if name.startswith("btp_trust.")}
+
+    assert {"btp_trust_fleet": allowed} == allowed_imports("The fleet")
+    assert not [name for name in imported if re.search(r"btp_trust_emulator|lifecycle|writes|at_most_once", name)]
+
+
 def test_modules_import_without_circles() -> None:
     """No module imports itself through others, in annotations or functions either."""
     graphlib.TopologicalSorter(imported_modules()).prepare()
     graphlib.TopologicalSorter(imported_modules("btp_trust_cli")).prepare()
+    graphlib.TopologicalSorter(imported_modules("btp_trust_fleet")).prepare()
 
 
 @pytest.mark.parametrize("page", PAGES)

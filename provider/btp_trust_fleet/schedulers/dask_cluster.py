@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 import msgspec
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future
 
 from btp_trust.errors import ConfigurationError
 from btp_trust_fleet.schedulers.dask_security import security_of
@@ -18,7 +18,10 @@ from btp_trust_fleet.schedulers.outcomes import end_without_result
 from btp_trust_fleet.stack_run.task import StackOutcome, StackState, StackTask
 
 _CONNECT_SECONDS: Final = 30
-_UNKNOWN_OUTCOME: Final = "What it has done is unknown; run again, the stack becomes what its program says."
+_UNKNOWN_OUTCOME: Final = (
+    "What it has done is unknown; run again, the stack becomes what its program says.",
+    "If that happens to each stack: install the same btp-trust[fleet-dask] on the workers as on this machine.",
+)
 
 
 class DaskScheduler:
@@ -76,16 +79,14 @@ class DaskScheduler:
     def _fetch(self, future: Future[bytes], task: StackTask, submitted_at: datetime) -> StackOutcome:
         try:
             return msgspec.json.decode(future.result(), type=StackOutcome)
-        except (KilledWorker, CancelledError, OSError) as error:
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - `run_encoded` raises nothing: Dask did
             state, lines = self._lost(error)
-        except Exception as error:  # noqa: BLE001 - a task that never began: its worker could not load it
-            state, lines = StackState.FAILED, _not_begun(error)
         return end_without_result(task, state, lines, submitted_at)
 
     def _lost(self, error: BaseException) -> tuple[StackState, tuple[str, ...]]:
         if self._interrupted and isinstance(error, CancelledError):
             return StackState.INTERRUPTED, ("Interrupted before a worker took it.",)
-        return StackState.LOST, (f"The worker or the scheduler is gone ({type(error).__name__}).", _UNKNOWN_OUTCOME)
+        return StackState.LOST, (f"The worker or the scheduler is gone ({type(error).__name__}).", *_UNKNOWN_OUTCOME)
 
 
 def _connect(address: str, driver: str) -> Client:
@@ -102,10 +103,3 @@ def _connect(address: str, driver: str) -> Client:
             "certificates of both sides.",
         ) from None
     return client
-
-
-def _not_begun(error: Exception) -> tuple[str, ...]:
-    return (
-        f"The worker cannot begin: {type(error).__name__}.",
-        "Install the same btp-trust[fleet-dask] on the workers as on this machine.",
-    )

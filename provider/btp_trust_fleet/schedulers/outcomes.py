@@ -25,5 +25,5 @@ def run_guarded(run: Run, task: StackTask, control: RunControl) -> StackOutcome:
 def end_without_result(
     task: StackTask, state: StackState, lines: tuple[str, ...], started_at: datetime
 ) -> StackOutcome:
-    """Return the outcome of a run that has told nothing."""
+    """Return the outcome of a run without a result."""
     return StackOutcome(stack=task.stack, state=state, lines=lines, started_at=started_at, ended_at=datetime.now(UTC))

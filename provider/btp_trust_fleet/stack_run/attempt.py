@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from btp_trust.errors import ConfigurationError, UnreadableState
+from btp_trust.errors import ConfigurationError, UnreadableState, to_printable
 from btp_trust_fleet.stack_run.child import MISSING
 from btp_trust_fleet.stack_run.control import RunControl
 from btp_trust_fleet.stack_run.decision import PreviewDecision, decide
@@ -121,12 +121,11 @@ class Attempt:
         return lines
 
     def _locked_lines(self, lock: Lock) -> tuple[str, ...]:
-        return readable(
-            [
-                f"Stack {self.task.stack} is locked.",
-                f"The lock is that of {lock}.",
-                f"Wait for the end of that command; if it is certainly gone: pulumi cancel --stack {self.task.stack}",
-            ]
+        # As a whole: redaction would take the holder's name and host for an address.
+        return (
+            f"Stack {self.task.stack} is locked.",
+            to_printable(f"The lock is that of {lock}."),
+            f"Wait for the end of that command; if it is certainly gone: pulumi cancel --stack {self.task.stack}",
         )
 
     def _pulumi(self, *words: str, control: RunControl | None = None) -> Printed:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from btp_trust.formatting import short_fingerprint
+from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.service.transport.redaction import redact
 from btp_trust_fleet.stack_run.classification import changing_steps, other_changes
-from btp_trust_fleet.stack_run.preview_document import Diagnostic, PreviewDocument, Step, trigger_inputs
+from btp_trust_fleet.stack_run.preview_document import Diagnostic, PreviewDocument, Step, TriggerInputs, trigger_inputs
 
 _FINGERPRINT: Final = re.compile(r"\b[0-9a-f]{64}\b", re.IGNORECASE)
 _GUID: Final = re.compile(r"\b([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
@@ -36,8 +37,11 @@ def preview_lines(preview: PreviewDocument) -> tuple[str, ...]:
 
 
 def _step_lines(step: Step) -> Iterator[str]:
-    if step.kind == "RotationTrigger" and step.plans("swap") is not None:
-        yield from _swap_lines(step)
+    inputs = trigger_inputs(step.new_inputs) if step.kind == "RotationTrigger" else TriggerInputs()
+    if inputs.swap is not None and step.plans("swap") is not None:
+        yield from _swap_lines(inputs.swap)
+        if inputs.switchover is not None and step.plans("switchover") is not None:
+            yield inputs.switchover.step
     elif step.kind == "RotationTrigger" and (declared := _declared_line(step)):
         yield declared
     else:
@@ -54,15 +58,11 @@ def _declared_line(step: Step) -> str:
     return f"{step.op} {step.label}: records the signer {signers}, as the slots have it"
 
 
-def _swap_lines(step: Step) -> Iterator[str]:
-    inputs = trigger_inputs(step.new_inputs)
-    if inputs.swap is not None:
-        yield inputs.swap.step
-        yield f"verification: {inputs.swap.verification}"
-        yield f"rollback: {inputs.swap.rollback}"
-        yield from (f"target {name}: {status}" for name, status in inputs.swap.targets.items())
-    if inputs.switchover is not None and step.plans("switchover") is not None:
-        yield inputs.switchover.step
+def _swap_lines(swap: PlannedSwap) -> Iterator[str]:
+    yield swap.step
+    yield f"verification: {swap.verification}"
+    yield f"rollback: {swap.rollback}"
+    yield from (f"target {name}: {status}" for name, status in swap.targets.items())
 
 
 def waiting_lines(preview: PreviewDocument) -> tuple[str, ...]:

@@ -19,20 +19,14 @@ class _ResourceEvent(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
-class _SummaryEvent(msgspec.Struct):
-    result: str = ""
-
-
 class _Event(msgspec.Struct, rename="camel"):
     diagnostic_event: Diagnostic | None = None
     res_outputs_event: _ResourceEvent | None = None
-    summary_event: _SummaryEvent | None = None
 
 
 class UpdateEvents(msgspec.Struct, frozen=True):
     """An update, by its events."""
 
-    succeeded: bool = False
     errors: tuple[Diagnostic, ...] = ()
     outputs: dict[str, dict[str, Any]] = {}
     """{URN: outputs} of the resources of this provider whose step has ended."""
@@ -43,7 +37,6 @@ def parse_events(printed: bytes) -> UpdateEvents:
     events = [event for line in printed.splitlines() if (event := _parse(line)) is not None]
     errors = [event.diagnostic_event for event in events if event.diagnostic_event is not None]
     return UpdateEvents(
-        any(event.summary_event is not None and event.summary_event.result == "succeeded" for event in events),
         tuple(line for line in errors if line.severity == "error"),
         dict(_outputs(event.res_outputs_event) for event in events if event.res_outputs_event is not None),
     )
