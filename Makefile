@@ -20,7 +20,7 @@ RUN := $(SETUP) run
 CHECKED := $(wildcard provider tests examples tools benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help system-packages setup programs pulumi-path demo demo-targets test check matrix soak bench-continuity bench-startup bench-status bench-fleet figures scheduled compatibility \
+.PHONY: help system-packages setup programs pulumi-path demo demo-targets fleet-cluster test check matrix soak bench-continuity bench-startup bench-status bench-fleet figures scheduled compatibility \
 	lint audit format clean
 
 help: ## print this list
@@ -41,6 +41,9 @@ demo: setup ## show a rotation from start to end
 
 demo-targets: setup ## show the second act: three targets, one switched over with the signer; refuse, verify, roll back
 	$(RUN) python tools/demo_targets.py
+
+fleet-cluster: setup ## rotate 12 stacks on a Dask cluster of this machine, kill a worker in the middle
+	$(RUN) python tools/fleet_cluster.py
 
 programs: setup ## install what a Pulumi program needs into .venv-programs, in which tests run programs
 	$(SETUP) setup-programs

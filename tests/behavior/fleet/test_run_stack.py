@@ -159,7 +159,7 @@ def test_unwritable_logs_are_named(pulumi: FakePulumiRuns) -> None:
 
 
 def test_plugins_are_shared(pulumi: FakePulumiRuns) -> None:
-    """The home of a stack has the user's plugins and login, whatever runs again."""
+    """The home of a stack has the user's plugins and login, also when it runs again."""
     (pulumi.folder / ".pulumi/plugins").mkdir(parents=True)
     pulumi.answer("preview", printed(), lines='echo "$PULUMI_CREDENTIALS_PATH $PULUMI_HOME" > homes-of-run')
     for _ in range(2):

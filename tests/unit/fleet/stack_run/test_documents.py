@@ -1,4 +1,4 @@
-"""What Pulumi prints, and what of it is unreadable."""
+"""What Pulumi prints, and what is unreadable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_update_is_read_by_events() -> None:
 
 @pytest.mark.parametrize("printed", [SECRET.encode(), b'{"steps": "S3CRET"}', b"\xff"])
 def test_unreadable_preview_quotes_nothing(printed: bytes) -> None:
-    """The message leaves out what was printed, and so does its context."""
+    """The message omits what was printed, and so does its context."""
     with pytest.raises(UnreadableState) as raised:
         parse_preview(printed)
     assert SECRET not in str(raised.value)
@@ -45,14 +45,14 @@ def test_unreadable_preview_quotes_nothing(printed: bytes) -> None:
 
 
 def test_unreadable_inputs_quote_nothing() -> None:
-    """Inputs of another form may be secrets that the program has put there."""
+    """Inputs of another form may hold secrets of the program."""
     with pytest.raises(UnreadableState) as raised:
         trigger_inputs({"signer": SECRET})
     assert SECRET not in str(raised.value)
     assert raised.value.__context__ is None
 
 
-def test_step_without_states_is_empty() -> None:
-    """A step that Pulumi prints without states has no inputs."""
+def test_bare_step_is_empty() -> None:
+    """A step may be printed alone, with neither state."""
     step = Step("same", "urn:x::name")
     assert (step.kind, step.label, step.old_inputs, step.new_inputs) == (None, " 'name'", {}, {})

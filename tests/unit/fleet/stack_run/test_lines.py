@@ -9,7 +9,7 @@ from btp_trust_fleet.stack_run.preview_document import Diagnostic
 from support.fleet_previews import NEW, OLD, line, preview, step, swap, switchover, trigger
 
 
-def test_swap_is_told_with_conditions() -> None:
+def test_swap_has_its_conditions() -> None:
     """The step, its verification, its rollback, each target and the systems; then the warnings."""
     new = trigger(NEW, swap=swap("rotate"), switchover=switchover())
     steps = (
@@ -36,9 +36,9 @@ def test_removed_swap_is_an_update() -> None:
 def test_recorded_signer_is_named() -> None:
     """What is left of a killed swap: the signer of the slots is recorded."""
     steps = step("update", "RotationTrigger", trigger(NEW), trigger())
-    (told,) = preview_lines(preview(steps))
-    assert told.startswith("update RotationTrigger 'rotation': records ")
-    assert f" signer {NEW[:8]} in place of {OLD[:8]}, as the slots have it" in told
+    (sentence,) = preview_lines(preview(steps))
+    assert sentence.startswith("update RotationTrigger 'rotation': records ")
+    assert f" signer {NEW[:8]} in place of {OLD[:8]}, as the slots have it" in sentence
 
 
 @pytest.mark.parametrize(
