@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
+from btp_trust_emulator import Emulator
 from btp_trust_fleet.stack_run.locks import sees_all_processes
 from btp_trust_fleet.stack_run.task import Change, StackState, Verb
 from support.intercepting_proxy import Boundary, BoundarySide, intercept
 from support.processes import TIMEOUT_SECONDS, up_with_held_response, wait_until
 from support.pulumi_project import PulumiProject, rotation_program
 from support.stack_runs import driver_process, locks, run, stack_task, use_environment
+from support.three_subaccounts import create_three_subaccounts, rotating
 from support.verification import verifying_program
 
 PREPARED, ROTATED = rotation_program("2028-11", "2026-11"), rotation_program("2028-11", "2028-11")
@@ -54,6 +57,24 @@ def test_verb_and_approval_bound_run(project: PulumiProject, monkeypatch: pytest
     assert project.writes() == [SWAP]
 
 
+def test_registration_is_prepared_along(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate is generated, registered in another subaccount and recorded in one update of one saved plan.
+
+    The second generation replaces the first one's predecessor, which a statement of a target names.
+    """
+    three = create_three_subaccounts(emulator, tmp_path)
+    use_environment(monkeypatch, three.project.environment)
+    stated = f'trusted_by={{"erp": ["{three.signer("prod")}"], '
+    for prepared, signs in (("2028-11", "2026-11"), ("2030-11", "2028-11")):
+        if signs == "2028-11":
+            three.project.deploy(rotating("2028-11", signs))
+        three.project.write(rotating(prepared, signs).replace("trusted_by={", stated))
+        outcome = run(three.project, Verb.PREPARE)
+        assert (outcome.state, outcome.change) == (StackState.CHANGED, Change.PREPARE), outcome.lines
+        assert outcome.signer_after == three.signer("prod")
+        assert run(three.project, Verb.PREPARE).state is StackState.UNCHANGED
+
+
 def test_living_lock_is_left_alone(prepared: PulumiProject) -> None:
     """The outcome names the holder of the lock; the update that holds it goes on, and ends."""
     prepared.write(ROTATED)
@@ -72,6 +93,7 @@ def test_dead_lock_is_taken_away(prepared: PulumiProject) -> None:
     """An update was killed after its swap: the run takes the lock of the dead process away, and records that swap."""
     active, passive = prepared.slots()
     prepared.write(ROTATED)
+    approved = run(prepared, Verb.PLAN).plan_digest
     with up_with_held_response(prepared, SWAP) as (up, proxy):
         up.kill()
         proxy.released.set()
@@ -79,7 +101,7 @@ def test_dead_lock_is_taken_away(prepared: PulumiProject) -> None:
     assert len(locks(prepared)) == 1
     assert run(prepared, Verb.PREPARE).state is StackState.REFUSED
 
-    completed = run(prepared, Verb.ROTATE)
+    completed = run(prepared, Verb.ROTATE, plan_digest=approved)
     assert (completed.state, completed.change) == (StackState.CHANGED, Change.ROTATE)
     assert (completed.signer_before, completed.signer_after) == (active, passive)
     assert (prepared.writes(), locks(prepared)) == ([SWAP], [])

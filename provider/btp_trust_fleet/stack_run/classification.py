@@ -22,6 +22,9 @@ ALLOWED: Final[Mapping[Verb, frozenset[Change]]] = {
 """{verb: the changes that it allows}"""
 _SWAPS: Final = {EventKind.ROTATE.value: Change.ROTATE, EventKind.ROLL_BACK.value: Change.ROLL_BACK}
 """{verb of a planned swap: the change}; every other one is a restoration."""
+_RECORDING: Final = frozenset({"PassiveTrustCertificate", "RotationTrigger", "ActiveTrustCertificate"})
+_PLANNED: Final = ("step", "swap", "switchover")
+"""Inputs by which these plan a write."""
 _HARMLESS_OPERATIONS: Final = frozenset({"create", "update", "read", "refresh", "same"})
 
 
@@ -51,6 +54,14 @@ def other_changes(preview: PreviewDocument) -> Iterator[str]:
         # A renewal in place of the signer; a swap that is planned without a reading of the slots.
         elif step.kind in {"ActiveTrustCertificate", "RotationTrigger"} and step.plans("step") is not None:
             yield f"{step.label}: {step.plans('step')}."
+
+
+def only_records(preview: PreviewDocument) -> bool:
+    """Return True if the update records what is in the slots already: it generates, swaps and registers nothing.
+
+    That is what an approved update leaves to the next run if it was killed after its swap.
+    """
+    return all(step.kind in _RECORDING and not any(map(step.plans, _PLANNED)) for step in changing_steps(preview))
 
 
 def _is_foreign(step: Step) -> bool:

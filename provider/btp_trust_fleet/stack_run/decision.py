@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from btp_trust_fleet.stack_run.classification import ALLOWED, classify
+from btp_trust_fleet.stack_run.classification import ALLOWED, classify, only_records
 from btp_trust_fleet.stack_run.digest import digest_changes
 from btp_trust_fleet.stack_run.lines import preview_lines, readable, waiting_lines
 from btp_trust_fleet.stack_run.preview_document import PreviewDocument
@@ -44,17 +44,17 @@ def decide(task: StackTask, preview: PreviewDocument) -> PreviewDecision:
         return PreviewDecision(change, digest, state, lines, waits)
     if task.verb is Verb.PLAN:
         return PreviewDecision(change, digest, StackState.PLANNED, lines, waits)
-    refusal = _refusal(task, change, digest)
+    refusal = _refusal(task, preview, change, digest)
     if refusal:
         return PreviewDecision(change, digest, StackState.REFUSED, (*readable(refusal), *lines), waits)
     return PreviewDecision(change, digest, None, lines, waits)
 
 
-def _refusal(task: StackTask, change: Change, digest: str) -> tuple[str, ...]:
+def _refusal(task: StackTask, preview: PreviewDocument, change: Change, digest: str) -> tuple[str, ...]:
     if change not in ALLOWED[task.verb]:
         what = f"The preview of {task.stack} {_MEANINGS[change]}; {task.verb} stops before the first write."
         return what, _remedy(task, change)
-    if task.plan_digest not in {None, digest}:
+    if task.plan_digest not in {None, digest} and not only_records(preview):
         return (
             f"The preview of {task.stack} differs from the one that was approved.",
             "The program, its settings or the certificates in the slots have changed since then.",

@@ -72,7 +72,10 @@ class StackTask(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the Pulumi project."""
     verb: Verb
     plan_digest: str | None = None
-    """Digest of the changes that are approved; None: all that the verb allows."""
+    """Digest of the changes that are approved; None: all that the verb allows.
+
+    What only records certificates that are in the slots passes with any digest: an approved update that was killed
+    leaves that to the next run."""
     homes: str
     """Folder below which each stack has a PULUMI_HOME of its own."""
     logs: str
@@ -94,7 +97,7 @@ class StackOutcome(msgspec.Struct, frozen=True, kw_only=True):
     plan_digest: str | None = None
     """Digest of the changes that the preview shows; None before it has been made."""
     signer_before: str | None = None
-    """SHA-256 fingerprint, as the state records it: 64 hexadecimal digits."""
+    """SHA-256 fingerprint, as the state records it: 64 hexadecimal digits. None for a stack of several subaccounts."""
     signer_after: str | None = None
     started_at: datetime
     """With a time zone: UTC."""

@@ -59,16 +59,21 @@ def recorded_before(preview: PreviewDocument) -> SignerRecord:
 
 
 def find_record(outputs: Mapping[str, Mapping[str, Any]]) -> SignerRecord:
-    """Return the record of the first resource that has one.
+    """Return the record of the stack. With several subaccounts, the signer is None: there is more than one.
 
     Args:
         outputs: {URN: outputs}.
     """
     for kind in _KINDS:
-        for urn, found in outputs.items():
-            if urn.rpartition("::")[0].endswith(f"btp-trust:{kind}"):
-                return _record(found)
+        records = [_record(found) for urn, found in outputs.items() if _is_of_kind(urn, kind)]
+        if records:
+            fingerprint = records[0].fingerprint if len(records) == 1 else None
+            return SignerRecord(fingerprint, any(record.was_rejected for record in records))
     return SignerRecord()
+
+
+def _is_of_kind(urn: str, kind: str) -> bool:
+    return urn.rpartition("::")[0].endswith(f"btp-trust:{kind}")
 
 
 def _record(outputs: Mapping[str, Any]) -> SignerRecord:

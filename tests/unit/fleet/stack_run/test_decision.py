@@ -10,7 +10,7 @@ import pytest
 from btp_trust_fleet.stack_run.decision import decide
 from btp_trust_fleet.stack_run.digest import digest_changes
 from btp_trust_fleet.stack_run.task import StackState, Verb
-from support.fleet_previews import PREPARING, ROTATING, line, preview, step, swap, trigger
+from support.fleet_previews import NEW, PREPARING, ROTATING, line, preview, step, swap, switchover, trigger
 from support.stack_runs import stack_task
 
 _RESTORING = (step("update", "RotationTrigger", trigger(swap=swap("restore")), trigger()),)
@@ -57,6 +57,23 @@ def test_approval_is_of_exact_changes() -> None:
     assert decide(approved, preview(*PREPARING)).state is StackState.REFUSED
     assert "differs from the one that was approved." in decide(approved, preview(*PREPARING)).lines[0]
     assert decide(approved, preview()).state is StackState.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("more", "passes"),
+    [
+        ((), True),
+        ((step("update", "ActiveTrustCertificate", {"rotation": "b"}, {"rotation": "a"}),), True),
+        ((step("update", "TrustedIdentityProvider", {"step": "trust b"}),), False),
+        ((PREPARING[0],), False),
+        ((step("update", "RotationTrigger", trigger(NEW, switchover=switchover()), trigger()),), False),
+    ],
+)
+def test_recording_needs_no_new_approval(more: tuple[dict[str, Any], ...], passes: bool) -> None:  # noqa: FBT001
+    """An approved update that was killed after its swap is completed; what writes anything needs its own approval."""
+    approved = stack_task(Path("program"), plan_digest=digest_changes(preview(*ROTATING)))
+    recording = step("update", "RotationTrigger", trigger(NEW), trigger())
+    assert (decide(approved, preview(recording, *more)).state is None) is passes
 
 
 def test_waiting_rotation_is_postponed() -> None:

@@ -1,4 +1,4 @@
-"""The saved plan, with the names of a generated certificate left open."""
+"""The saved plan, with the inputs left open that follow from a generated certificate or a registration."""
 
 from __future__ import annotations
 
@@ -8,32 +8,49 @@ import msgspec
 import pytest
 
 from btp_trust_fleet.stack_run.saved_plan import UNKNOWN, open_plan
-from support.fleet_previews import PREPARING, ROTATING, preview, step, trigger, urn
+from support.fleet_previews import OLD, PREPARING, ROTATING, preview, step, trigger, urn
+
+_NAMES = ("generations", "trusted_by", "earlier_attestations", "rollback_to")
+_REGISTERING = step("update", "TrustedIdentityProvider", {"step": "trust the new 'b'"}, {"certificates": {}})
+_TRIGGER = step("same", "RotationTrigger", trigger(), trigger(generations={"a": "0"}, rollback_to="0"))
 
 
-def _plan(difference: dict[str, Any]) -> bytes:
-    return msgspec.json.encode({"resourcePlans": {urn("RotationTrigger"): {"goal": {"inputDiff": difference}}}})
+def _plan(**differences: dict[str, Any]) -> bytes:
+    plans = {urn(kind): {"goal": {"inputDiff": difference}} for kind, difference in differences.items()}
+    return msgspec.json.encode({"resourcePlans": plans})
 
 
-def _opened(difference: dict[str, Any], *steps: dict[str, Any]) -> dict[str, Any]:
-    plan = msgspec.json.decode(open_plan(_plan(difference), preview(*steps)))
-    found: dict[str, Any] = plan["resourcePlans"][urn("RotationTrigger")]["goal"]["inputDiff"]
-    return found
+def _opened(plan: bytes, *steps: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    plans = msgspec.json.decode(open_plan(plan, preview(*steps)))["resourcePlans"]
+    return {name.split(":")[-3]: found["goal"]["inputDiff"] for name, found in plans.items()}
 
 
 @pytest.mark.parametrize("before", [{}, {"updates": None}, {"updates": {"candidate": "b"}}])
-def test_generated_certificate_opens_names(before: dict[str, Any]) -> None:
-    """Of a recorded trigger, `generations` may become anything; every other constraint stays."""
-    recorded = step("same", "RotationTrigger", trigger(), trigger(generations={"a": "0"}))
-    opened = _opened(before, PREPARING[0], recorded)
-    assert opened == {"updates": {**(before.get("updates") or {}), "generations": UNKNOWN}}
+def test_generated_certificate_opens_followers(before: dict[str, Any]) -> None:
+    """Recorded inputs that follow from the certificate may become anything, as updates; other constraints stay."""
+    opened = _opened(_plan(RotationTrigger=before), PREPARING[0], _TRIGGER)["RotationTrigger"]
+    kept = before.get("updates") or {}
+    assert opened["updates"] == {**kept, "generations": UNKNOWN, "rollback_to": UNKNOWN}
+    assert opened["adds"] == {"trusted_by": UNKNOWN, "earlier_attestations": UNKNOWN}
 
 
 def test_new_trigger_adds_names() -> None:
-    """Of a trigger that is created, the names are an addition."""
+    """Of a trigger that is created, they are additions; the signer is as previewed."""
     created = step("create", "RotationTrigger", trigger())
-    opened = _opened({"adds": {"generation": "a", "generations": {"a": "0"}}}, PREPARING[0], created)
-    assert opened == {"adds": {"generation": "a", "generations": UNKNOWN}}
+    adds = {"signer": {"fingerprint": OLD}, "generations": {"a": "0"}}
+    opened = _opened(_plan(RotationTrigger={"adds": adds}), PREPARING[0], created)["RotationTrigger"]
+    assert opened == {"adds": {"signer": {"fingerprint": OLD}, **dict.fromkeys(_NAMES, UNKNOWN)}}
+
+
+def test_registration_opens_what_is_trusted() -> None:
+    """What a target trusts afterwards is open; a registration of a generated certificate is open itself, too."""
+    plan = _plan(RotationTrigger={}, TrustedIdentityProvider={})
+    assert _opened(plan, _REGISTERING, _TRIGGER) == {
+        "RotationTrigger": {"adds": {"trusted_by": UNKNOWN}},
+        "TrustedIdentityProvider": {},
+    }
+    registered = _opened(plan, PREPARING[0], _REGISTERING, _TRIGGER)["TrustedIdentityProvider"]
+    assert registered == {"updates": {"certificates": UNKNOWN}, "adds": {"step": UNKNOWN}}
 
 
 @pytest.mark.parametrize(
@@ -42,9 +59,10 @@ def test_new_trigger_adds_names() -> None:
         ROTATING,
         (step("update", "PassiveTrustCertificate", {"step": "done"}, {"step": "done"}), *ROTATING),
         (step("delete", "PassiveTrustCertificate", old={"step": "done"}), *ROTATING),
+        (step("same", "TrustedIdentityProvider"), *ROTATING),
     ],
 )
 def test_other_plans_stay_closed(steps: tuple[dict[str, Any], ...]) -> None:
-    """Without a generated certificate, the plan is used as Pulumi has written it."""
-    plan = _plan({"updates": {"swap": 1}})
+    """Without a generated certificate or a registration, the plan is used as Pulumi has written it."""
+    plan = _plan(RotationTrigger={"updates": {"swap": 1}})
     assert open_plan(plan, preview(*steps)) == plan

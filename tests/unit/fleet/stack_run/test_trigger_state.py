@@ -37,9 +37,11 @@ def test_trigger_tells_signer_and_rejection(outputs: dict[str, Any], record: Sig
 
 
 def test_active_certificate_tells_signer() -> None:
-    """A stack without a trigger has the signer of its ActiveTrustCertificate; an empty one has none."""
+    """A stack without a trigger has the signer of its ActiveTrustCertificate; an empty one, or one of several, none."""
     assert find_record({urn("ActiveTrustCertificate"): {"fingerprint": OLD}}) == SignerRecord(OLD)
     assert find_record({}) == SignerRecord()
+    several = {urn("RotationTrigger"): {"failed_generation": "b"}, f"{urn('RotationTrigger')}-2": {"fingerprint": OLD}}
+    assert find_record(several) == SignerRecord(was_rejected=True)
     assert recorded_before(preview(*PREPARING)) == SignerRecord(OLD)
 
 
