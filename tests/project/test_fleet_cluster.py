@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+
+import pytest
 
 from support.paths import ROOT
 from support.pulumi_project import program_environment
@@ -19,3 +22,16 @@ def test_cluster_survives_killed_worker() -> None:
     assert "kill -9 of the worker" in done.stdout
     assert ": lost (none)" in done.stdout
     assert "exactly one in each of 4 subaccounts" in done.stdout
+
+
+@pytest.mark.parametrize("node", ["scheduler", "worker"])
+def test_page_has_real_options(node: str) -> None:
+    """The commands of the page about several machines have the options of Dask's command line."""
+    page = (ROOT / "docs/how-to/several-machines.md").read_text()
+    (command,) = re.findall(rf"`dask {node} ([^`]*)`", page)
+    done = subprocess.run(
+        [sys.executable, "-m", "dask", node, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    options = re.findall(r"--[\w-]+", command)
+    assert options
+    assert [option for option in options if option not in done.stdout.replace(f"/{option}", option)] == []

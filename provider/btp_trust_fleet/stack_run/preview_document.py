@@ -136,6 +136,6 @@ def trigger_inputs(inputs: dict[str, Any]) -> TriggerInputs:
 def _unreadable(what: str) -> UnreadableState:
     return UnreadableState(
         what,
-        "They have another form than this version of btp-trust and Pulumi 3.250 or newer write.",
+        "This version of btp-trust, and Pulumi 3.250 or newer, write another form.",
         "Use one version of btp-trust for the program and for this command; keep secrets out of the arguments.",
     )
