@@ -51,6 +51,9 @@ def forbid_second_runs(dask_scheduler: Any) -> None:
     watching = dask_scheduler.periodic_callbacks.get("worker-ttl")
     if watching is not None:
         watching.callback_time = min(watching.callback_time, dask_scheduler.worker_ttl * 1000)
+        # Its next time is set already, by default five minutes ahead.
+        watching.stop()
+        watching.start()
 
 
 def unassigned_tasks(keys: list[str], dask_scheduler: Any) -> list[str]:

@@ -24,6 +24,7 @@ _HOLDER: Final = re.compile(
 _COUNT: Final = re.compile(r"currently locked by (\d+) lock\(s\)")
 _PID_NAMESPACE: Final = Path("/proc/self/ns/pid")
 _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
+_PULUMI: Final = "pulumi"
 _CLOCK_TOLERANCE_SECONDS: Final = 2.0
 """Locks have whole seconds, and the start of a process is computed from the start of the machine."""
 
@@ -76,14 +77,18 @@ def _holder(match: re.Match[str]) -> Holder | None:
 
 
 def process_is_alive(holder: Holder) -> bool:
-    """Return True unless the process is gone, or its number belongs to one that started after the lock was made."""
+    """Return True unless the process is gone, or its number belongs to another program that started after the lock.
+
+    By the name as well: a clock that was set since then changes the time at which a process seems to have started.
+    """
     try:
-        started = psutil.Process(holder.pid).create_time()
+        process = psutil.Process(holder.pid)
+        started, name = process.create_time(), process.name()
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
         return True
-    return started <= holder.since.timestamp() + _CLOCK_TOLERANCE_SECONDS
+    return _PULUMI in name or started <= holder.since.timestamp() + _CLOCK_TOLERANCE_SECONDS
 
 
 def sees_all_processes(namespace: Path = _PID_NAMESPACE) -> bool:

@@ -27,12 +27,15 @@ def test_task_is_json_in_and_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("found", "left"), [(None, 60), (300.0, 60), (20.0, 20.0)])
 def test_scheduler_gives_up_lost_tasks(found: float | None, left: float) -> None:
     """A dead worker is noticed within a minute, and its task runs nowhere else."""
-    watching = SimpleNamespace(callback_time=300_000)
+    calls: list[str] = []
+    watching = SimpleNamespace(
+        callback_time=300_000, stop=lambda: calls.append("stop"), start=lambda: calls.append("start")
+    )
     for callbacks in ({"worker-ttl": watching}, {}):
         scheduler = SimpleNamespace(allowed_failures=3, worker_ttl=found, periodic_callbacks=callbacks)
         forbid_second_runs(scheduler)
         assert (scheduler.allowed_failures, scheduler.worker_ttl) == (0, left)
-    assert watching.callback_time == left * 1000
+    assert (watching.callback_time, calls) == (left * 1000, ["stop", "start"])
 
 
 def test_tasks_without_worker_are_found() -> None:

@@ -83,6 +83,12 @@ def test_process_is_known_by_start() -> None:
     assert not process_is_alive(Holder("me", "vm", process.pid, now))
 
 
+def test_pulumi_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process called Pulumi may be the holder, although a clock that was set lets it seem younger than its lock."""
+    monkeypatch.setattr(psutil.Process, "name", lambda _: "pulumi")
+    assert process_is_alive(Holder("me", "vm", os.getpid(), datetime.now(UTC) - timedelta(days=9)))
+
+
 def test_unknown_process_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that refuses to tell leaves the lock alone."""
 
