@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def test_registration_is_prepared_along(emulator: Emulator, tmp_path: Path, monk
         assert (outcome.state, outcome.change) == (StackState.CHANGED, Change.PREPARE), outcome.lines
         assert outcome.signer_after == three.signer("prod")
         assert run(three.project, Verb.PREPARE).state is StackState.UNCHANGED
+
+
+def test_system_follows_in_same_update(prepared: PulumiProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A communication system that is declared to trust the signer is written right after the swap, by the same plan.
+
+    The preview lacks which certificate that is; an update that stopped there would leave the system refusing calls.
+    """
+    emulator, (active, passive) = prepared.emulator, prepared.slots()
+    emulator.create_s4("erp")
+    emulator.create_communication_system("erp", "BTP", emulator.certificates(prepared.guid)[0])
+    monkeypatch.setenv("BTP_TRUST_COMMUNICATION_USER_S4", json.dumps(emulator.communication_user("erp")))
+    system = 'trust.CommunicationSystemTrust("erp", connection="s4", system="BTP", certificate=signing)\n'
+    for program, verb, trusted in ((PREPARED, Verb.PREPARE, active), (ROTATED, Verb.ROTATE, passive)):
+        prepared.write(program + system)
+        outcome = run(prepared, verb)
+        assert outcome.state is StackState.CHANGED, outcome.lines
+        blocks = emulator.communication_system("erp", "BTP").blocks
+        assert [block.trusted for kind, block in blocks.items() if kind.value == "oauth2"] == [trusted]
 
 
 def test_living_lock_is_left_alone(prepared: PulumiProject) -> None:

@@ -38,7 +38,7 @@ def classify(preview: PreviewDocument) -> Change:
     steps = changing_steps(preview)
     if next(other_changes(preview), None) is not None:
         return Change.OTHER
-    signers = set(_signer_changes(steps))
+    signers = set(_signer_changes(steps)) or set(_system_changes(preview))
     if len(signers) > 1:
         return Change.OTHER
     return next(iter(signers)) if signers else Change.PREPARE if steps else Change.NONE
@@ -86,5 +86,16 @@ def _signer_change(old: TriggerInputs, new: TriggerInputs) -> Change | None:
     if old.fingerprint is not None and new.fingerprint != old.fingerprint:
         return Change.ROLL_BACK if new.fingerprint == old.rollback_to else Change.ROTATE
     if new.switchover is not None and new.switchover != old.switchover:
-        return Change.ROTATE if new.swap is None else _SWAPS.get(new.swap.verb, Change.RESTORE)
+        return _last_change(new)
     return None
+
+
+def _system_changes(preview: PreviewDocument) -> Iterator[Change]:
+    """Return the change to which a write of a communication system belongs: a system follows the last swap."""
+    if any(step.plans("write") is not None for step in preview.of_kind("CommunicationSystemTrust")):
+        changes = [_last_change(trigger_inputs(step.new_inputs)) for step in preview.of_kind("RotationTrigger")]
+        yield from changes or [Change.ROTATE]
+
+
+def _last_change(inputs: TriggerInputs) -> Change:
+    return Change.ROTATE if inputs.swap is None else _SWAPS.get(inputs.swap.verb, Change.RESTORE)

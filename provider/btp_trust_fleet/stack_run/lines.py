@@ -45,7 +45,7 @@ def _step_lines(step: Step) -> Iterator[str]:
     elif step.kind == "RotationTrigger" and (declared := _declared_line(step)):
         yield declared
     else:
-        sentence = step.old_inputs.get("removal") if step.op == "delete" else step.plans("step")
+        sentence = step.old_inputs.get("removal") if step.op == "delete" else step.sentence
         yield f"{step.op} {step.label}{f': {sentence}' if sentence else ''}"
 
 

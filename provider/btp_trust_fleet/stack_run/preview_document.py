@@ -56,6 +56,12 @@ class Step(msgspec.Struct, rename="camel"):
         """Inputs that the step would have."""
         return {} if self.new_state is None else self.new_state.inputs
 
+    @property
+    def sentence(self) -> str | None:
+        """What the step does, in the words of this provider."""
+        write = self.plans("write")
+        return write.get("step") if isinstance(write, dict) else self.plans("step")
+
     def plans(self, key: str) -> Any:
         """Return the new input of this name if the step plans it: a done one stays among the inputs, unchanged."""
         new = self.new_inputs.get(key)

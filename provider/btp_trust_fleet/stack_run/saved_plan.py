@@ -1,56 +1,60 @@
 """The plan that `pulumi preview --save-plan` writes, and to which `pulumi up --plan` holds the update. Pure.
 
-A preview that generates a certificate lacks its fingerprint, and one that registers certificates elsewhere lacks what
-is trusted there afterwards. Both become inputs of other resources in the same update, which the engine would take for
-another plan. So exactly these inputs are left open. What changes a signer stays closed: `swap`, `switchover` and
-`signer` of RotationTrigger, and each input of the certificates themselves.
+A preview lacks the fingerprint of a certificate that it generates, and what a target trusts after a registration or a
+swap. Both become inputs of other resources in the same update: texts that the preview wrote about the unknown value
+then differ, and the engine would stop the update, perhaps right after its swap. So these inputs are left open. What
+changes a signer stays closed: `swap`, `switchover` and `signer`, and each input of the certificates themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from btp_trust_fleet.stack_run.classification import changing_steps
 from btp_trust_fleet.stack_run.preview_document import PreviewDocument, Step
 
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands in Pulumi's JSON for a value that only the update knows: the engine lets any value pass there."""
-_OF_GENERATED: Final[Mapping[str, Sequence[str]]] = {
+_FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
     # Names, statements and the way of a rollback are recorded for the certificates that are in the slots.
-    "RotationTrigger": ("generations", "trusted_by", "earlier_attestations", "rollback_to"),
-    "TrustedIdentityProvider": ("certificates", "step"),
+    "RotationTrigger": frozenset({"generations", "trusted_by", "earlier_attestations", "rollback_to"}),
+    "TrustedIdentityProvider": frozenset({"certificates", "step"}),
 }
 """{resource: inputs that follow from a certificate that this update generates}"""
-_OF_REGISTERED: Final[Mapping[str, Sequence[str]]] = {"RotationTrigger": ("trusted_by",)}
-"""{resource: inputs that follow from a registration that this update changes}"""
+_CLOSED: Final = frozenset({"swap", "switchover", "signer"})
 
 
 def open_plan(plan: bytes, preview: PreviewDocument) -> bytes:
-    """Return the plan with the inputs left open that follow from what the update generates or registers."""
-    opened = _inputs_to_open(preview)
+    """Return the plan with the inputs left open that follow from what only the update knows."""
+    opened = list(_inputs_to_open(preview))
     if not opened:
         return plan
     document = msgspec.json.decode(plan)
-    # Also of a resource without an update: Pulumi holds its inputs to the plan all the same.
-    for step in preview.steps:
-        for name in opened.get(step.kind or "", ()):
-            _open(document, step, name)
+    for step, name in opened:
+        _open(document, step, name)
     return msgspec.json.encode(document)
 
 
-def _inputs_to_open(preview: PreviewDocument) -> Mapping[str, Sequence[str]]:
-    if any(map(_generates, preview.of_kind("PassiveTrustCertificate"))):
-        return _OF_GENERATED
-    is_registered = any(step.kind == "TrustedIdentityProvider" for step in changing_steps(preview))
-    return _OF_REGISTERED if is_registered else {}
+def _inputs_to_open(preview: PreviewDocument) -> Iterator[tuple[Step, str]]:
+    generates = any(map(_generates, preview.of_kind("PassiveTrustCertificate")))
+    # Also of resources without an update: Pulumi holds their inputs to the plan all the same.
+    for step in preview.steps:
+        following = _FOLLOWING.get(step.kind or "", frozenset()) if generates else frozenset()
+        unknown = {name for name, value in step.new_inputs.items() if step.kind and _holds_unknown(value)}
+        yield from ((step, name) for name in sorted((following | unknown) - _CLOSED))
 
 
 def _generates(step: Step) -> bool:
     """Return True for a PassiveTrustCertificate that gets a certificate whose fingerprint the preview lacks."""
     return step.op in {"create", "update"} and step.plans("step") is not None
+
+
+def _holds_unknown(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_unknown, value.values()))
+    return any(map(_holds_unknown, value)) if isinstance(value, list) else value == UNKNOWN
 
 
 def _open(document: dict[str, Any], step: Step, name: str) -> None:

@@ -13,6 +13,8 @@ from support.fleet_previews import NEW, OLD, PREPARING, ROTATING, preview, step,
 
 _DONE: dict[str, Any] = {"swap": swap("rotate", 1)}
 _BACK = trigger(OLD, swap=swap("roll back", 2))
+_WRITE = {"write": {"number": 1, "step": "trust f7f4ba99"}}
+_WRITING = step("update", "CommunicationSystemTrust", _WRITE, {})
 _COMPONENT = step("create", "Group", resource_type="pulumi:pulumi:Group")
 
 
@@ -41,6 +43,11 @@ def _trigger_step(new: Mapping[str, Any], old: Mapping[str, Any], op: str = "upd
         ((_trigger_step(trigger(OLD), trigger(NEW, rollback_to=OLD)),), Change.ROLL_BACK),
         ((_trigger_step(trigger(switchover=switchover()), trigger()),), Change.ROTATE),
         ((_trigger_step({**_BACK, "switchover": switchover()}, _BACK),), Change.ROLL_BACK),
+        # A system that trusts the signer: written with the swap, or after it by a later update.
+        ((_WRITING,), Change.ROTATE),
+        ((_WRITING, _trigger_step(_BACK, _BACK, "same")), Change.ROLL_BACK),
+        ((_WRITING, *ROTATING), Change.ROTATE),
+        ((step("update", "CommunicationSystemTrust", _WRITE, _WRITE),), Change.PREPARE),
         ((*ROTATING, _trigger_step(_BACK, trigger(NEW, **_DONE))), Change.OTHER),
         ((step("delete", "PassiveTrustCertificate", old={"generation": "a"}),), Change.OTHER),
         ((step("replace", "RotationTrigger", trigger(), trigger()),), Change.OTHER),

@@ -33,6 +33,12 @@ def test_removed_swap_is_an_update() -> None:
     assert preview_lines(preview(steps)) == ("update RotationTrigger 'rotation'",)
 
 
+def test_written_system_has_its_step() -> None:
+    """A communication system names what it will trust."""
+    steps = step("update", "CommunicationSystemTrust", {"write": {"number": 1, "step": f"trust {NEW[:8]}"}})
+    assert preview_lines(preview(steps)) == (f"update CommunicationSystemTrust 'other': trust {NEW[:8]}",)
+
+
 def test_recorded_signer_is_named() -> None:
     """What is left of a killed swap: the signer of the slots is recorded."""
     steps = step("update", "RotationTrigger", trigger(NEW), trigger())

@@ -1,4 +1,4 @@
-"""The saved plan, with the inputs left open that follow from a generated certificate or a registration."""
+"""The saved plan, with the inputs left open that follow from what only the update knows."""
 
 from __future__ import annotations
 
@@ -42,15 +42,22 @@ def test_new_trigger_adds_names() -> None:
     assert opened == {"adds": {"signer": {"fingerprint": OLD}, **dict.fromkeys(_NAMES, UNKNOWN)}}
 
 
-def test_registration_opens_what_is_trusted() -> None:
-    """What a target trusts afterwards is open; a registration of a generated certificate is open itself, too."""
-    plan = _plan(RotationTrigger={}, TrustedIdentityProvider={})
-    assert _opened(plan, _REGISTERING, _TRIGGER) == {
-        "RotationTrigger": {"adds": {"trusted_by": UNKNOWN}},
-        "TrustedIdentityProvider": {},
+def test_registration_of_generated_is_open() -> None:
+    """A registration of a generated certificate is open with its sentence."""
+    registered = _opened(_plan(RotationTrigger={}, TrustedIdentityProvider={}), PREPARING[0], _REGISTERING, _TRIGGER)
+    assert registered["TrustedIdentityProvider"] == {"updates": {"certificates": UNKNOWN}, "adds": {"step": UNKNOWN}}
+
+
+@pytest.mark.parametrize("value", [UNKNOWN, {"becomes": UNKNOWN, "number": 1}, [{"becomes": [UNKNOWN]}]])
+def test_input_with_unknown_is_open(value: Any) -> None:
+    """The text around an unknown value becomes another one; what changes a signer stays closed."""
+    written = step("update", "CommunicationSystemTrust", {"write": value, "trusted": "x"}, {})
+    rotating = step("update", "RotationTrigger", {"trusted_by": value, "swap": value}, {"trusted_by": {}})
+    plan = _plan(RotationTrigger={"adds": {"swap": value}}, CommunicationSystemTrust={})
+    assert _opened(plan, written, rotating) == {
+        "RotationTrigger": {"adds": {"swap": value}, "updates": {"trusted_by": UNKNOWN}},
+        "CommunicationSystemTrust": {"adds": {"write": UNKNOWN}},
     }
-    registered = _opened(plan, PREPARING[0], _REGISTERING, _TRIGGER)["TrustedIdentityProvider"]
-    assert registered == {"updates": {"certificates": UNKNOWN}, "adds": {"step": UNKNOWN}}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +70,6 @@ def test_registration_opens_what_is_trusted() -> None:
     ],
 )
 def test_other_plans_stay_closed(steps: tuple[dict[str, Any], ...]) -> None:
-    """Without a generated certificate or a registration, the plan is used as Pulumi has written it."""
+    """Without a generated certificate or an unknown input, the plan is used as Pulumi has written it."""
     plan = _plan(RotationTrigger={"updates": {"swap": 1}})
     assert open_plan(plan, preview(*steps)) == plan
