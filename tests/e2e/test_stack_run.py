@@ -34,10 +34,10 @@ def prepared(project: PulumiProject, monkeypatch: pytest.MonkeyPatch) -> PulumiP
 def test_verb_and_approval_bound_run(project: PulumiProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Preparing passes by PREPARE alone, a swap by ROTATE and the digest that was planned; each refusal writes nothing.
 
-    The saved plan lets the generated certificate pass, whose fingerprint the preview lacks.
+    The saved plan lets the generated certificate pass, whose fingerprint the preview lacks, and an export of the time.
     """
     use_environment(monkeypatch, project.environment)
-    project.write(PREPARED)
+    project.write(PREPARED + 'import time\npulumi.export("now", time.time())\n')
     prepared = run(project, Verb.PREPARE)
     assert (prepared.state, prepared.change) == (StackState.CHANGED, Change.PREPARE)
     active, passive = project.slots()

@@ -114,11 +114,18 @@ class Attempt:
         return parse_export(self._pulumi("stack", "export", control=RunControl()).stdout)
 
     def _failure_lines(self, printed: Printed, errors: Sequence[Diagnostic]) -> tuple[str, ...]:
-        lines = error_lines(errors) or readable([printed.stderr]) or ("Pulumi gave no reason.",)
+        lines = error_lines(errors) or readable([printed.stderr]) or self._silent_lines(printed.ended)
         if printed.ended.timed_out:
             limit = f"The command took longer than {self.task.timeout_seconds} seconds, and was interrupted."
             return (limit, *lines)
         return lines
+
+    def _silent_lines(self, ended: Ended) -> tuple[str, ...]:
+        return (
+            f"Pulumi ended with status {ended.status}, and gave no reason.",
+            f"All that it printed is in {self.workspace.logs}.",
+            f"Read that, then run `pulumi preview --stack {self.task.stack}` in the folder of the program.",
+        )
 
     def _locked_lines(self, lock: Lock) -> tuple[str, ...]:
         # As a whole: redaction would take the holder's name and host for an address.

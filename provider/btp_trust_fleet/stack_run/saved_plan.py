@@ -27,14 +27,16 @@ _CLOSED: Final = frozenset({"swap", "switchover", "signer"})
 
 
 def open_plan(plan: bytes, preview: PreviewDocument) -> bytes:
-    """Return the plan with the inputs left open that follow from what only the update knows."""
-    opened = list(_inputs_to_open(preview))
-    if not opened:
-        return plan
-    document = msgspec.json.decode(plan)
-    for step, name in opened:
-        _open(document, step, name)
-    return msgspec.json.encode(document)
+    """Return the plan with what only the update knows left open: inputs that follow from it, and outputs of the stack.
+
+    An output that a program computes from the time would otherwise fail the update at its end, without a reason.
+    """
+    plans = msgspec.json.decode(plan)
+    for step, name in _inputs_to_open(preview):
+        _open(plans["resourcePlans"][step.urn]["goal"]["inputDiff"], step, name)
+    for resource in plans["resourcePlans"].values():
+        _open_outputs(resource.get("goal") or {})
+    return msgspec.json.encode(plans)
 
 
 def _inputs_to_open(preview: PreviewDocument) -> Iterator[tuple[Step, str]]:
@@ -57,8 +59,15 @@ def _holds_unknown(value: Any) -> bool:
     return any(map(_holds_unknown, value)) if isinstance(value, list) else value == UNKNOWN
 
 
-def _open(document: dict[str, Any], step: Step, name: str) -> None:
-    difference = document["resourcePlans"][step.urn]["goal"]["inputDiff"]
+def _open(difference: dict[str, Any], step: Step, name: str) -> None:
     # An input of the state is updated, a new one is added: the engine tells both apart.
     section = "updates" if name in step.old_inputs else "adds"
     difference[section] = {**(difference.get(section) or {}), name: UNKNOWN}
+
+
+def _open_outputs(goal: dict[str, Any]) -> None:
+    """Open the outputs of the stack, and of other components; those of a resource are held to no plan."""
+    difference = goal.get("outputDiff") or {}
+    for section in ("adds", "updates"):
+        if difference.get(section):
+            difference[section] = dict.fromkeys(difference[section], UNKNOWN)

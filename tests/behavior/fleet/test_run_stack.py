@@ -90,7 +90,7 @@ def test_what_is_not_allowed_ends_before_update(pulumi: FakePulumiRuns, verb: Ve
     ("stdout", "stderr", "export", "end"),
     [
         (b"", "error: no stack named 'dev' found\n", SIGNER, (StackState.FAILED, "error: no stack named 'dev' found")),
-        (b"", "", SIGNER, (StackState.FAILED, "Pulumi gave no reason.")),
+        (b"", "", SIGNER, (StackState.FAILED, "Pulumi ended with status 1, and gave no reason.")),
         (printed(diagnostics=(line("error: no", kind=None),)), "", FAILED, (StackState.FAILED, "no")),
         (printed(diagnostics=(line("error: unknown"),)), "", SIGNER, (StackState.FAILED, "unknown")),
         (printed(diagnostics=(line("error: 'b' went"),)), "", FAILED, (StackState.REJECTED, "'b' went")),

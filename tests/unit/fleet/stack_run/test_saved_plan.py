@@ -72,4 +72,14 @@ def test_input_with_unknown_is_open(value: Any) -> None:
 def test_other_plans_stay_closed(steps: tuple[dict[str, Any], ...]) -> None:
     """Without a generated certificate or an unknown input, the plan is used as Pulumi has written it."""
     plan = _plan(RotationTrigger={"updates": {"swap": 1}})
-    assert open_plan(plan, preview(*steps)) == plan
+    assert msgspec.json.decode(open_plan(plan, preview(*steps))) == msgspec.json.decode(plan)
+
+
+def test_outputs_of_stack_are_open() -> None:
+    """A program may export the time; a removed output, and a resource that is deleted, are as planned."""
+    outputs = {"adds": {"now": "1"}, "updates": {"then": "2"}, "deletes": ["gone"]}
+    plans = {"stack": {"goal": {"inputDiff": {}, "outputDiff": outputs}}, "deleted": {"steps": ["delete"]}}
+    opened = msgspec.json.decode(open_plan(msgspec.json.encode({"resourcePlans": plans}), preview()))["resourcePlans"]
+    expected = {"adds": {"now": UNKNOWN}, "updates": {"then": UNKNOWN}, "deletes": ["gone"]}
+    assert opened["stack"]["goal"]["outputDiff"] == expected
+    assert opened["deleted"] == plans["deleted"]
