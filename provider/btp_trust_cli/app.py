@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from btp_trust_cli import looking_back, watching
+from btp_trust_cli import fleet, looking_back, watching
 from btp_trust_cli.exit_codes import Finished
 from btp_trust_cli.shared_options import (
     AllStacksOption,
@@ -20,7 +20,8 @@ from btp_trust_cli.shared_options import (
 
 app = typer.Typer(
     name="btp-trust",
-    help="Watch over the trust certificates of SAP BTP subaccounts. All commands only read; `pulumi up` alone changes.",
+    help="Watch over the trust certificates of SAP BTP subaccounts. All commands but "
+    "`fleet` only read; `fleet` runs `pulumi up` for you.",
     no_args_is_help=True,
     rich_markup_mode=None,
     # A traceback with the values of variables would show service keys.
@@ -82,3 +83,4 @@ def doctor(
 
 looking_back.add_commands(app)
 watching.add_commands(app)
+fleet.add_commands(app)

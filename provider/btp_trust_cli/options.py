@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -52,6 +53,22 @@ def parse_moment(text: str) -> datetime:
             raise ValueError(f"Give a year from {_YEARS[0]} to {_YEARS[-1]}.")
         return moment
     raise ValueError("Give a day or a moment in UTC, for example 2028-11-20 or 2028-11-20T08:00:00Z.")
+
+
+class PlanForm(StrEnum):
+    """How the plan of a fleet is printed."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    JSON = "json"
+
+
+class Pipeline(StrEnum):
+    """The system that runs a matrix of jobs."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
 
 
 class Address(NamedTuple):

@@ -107,6 +107,19 @@ class PulumiProject:
         except TrustError as error:
             return Stack(name, error=error)
 
+    def read_state(self, name: str) -> Stack:
+        """Read the state of a stack alone, which holds no credentials; an error is a part of the result."""
+        try:
+            export = self._decoded(_Export, "stack", "export", "--stack", name)
+            return Stack(name, recorded=parse_stack(export.deployment.resources))
+        except TrustError as error:
+            return Stack(name, error=error)
+
+    def create(self, name: str, secrets_provider: str | None) -> None:
+        """Create a stack, and leave the selected one as it is. Raises as `stack_names`."""
+        provider = () if secrets_provider is None else ("--secrets-provider", secrets_provider)
+        self._run("stack", "init", name, "--no-select", *provider)
+
     def deployments(self, name: str) -> tuple[Deployment, ...]:
         """Return the deployments that changed something, or failed, the newest first. Raises as `stack_names`."""
         return parse_deployments(self._decoded(list[ListedUpdate], *WORDS, "--stack", name))

@@ -1,0 +1,81 @@
+"""The records of the ledger, one JSON line each. No field holds a secret."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from btp_trust_fleet.stack_run.task import Change, StackState, Verb
+from btp_trust_fleet.table.fleet import FleetStack
+
+FORMAT: Final = 1
+"""Grows when a field changes its meaning; more fields leave it."""
+
+
+class RunStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="run"):
+    """A command started to work with this ledger."""
+
+    format: int = FORMAT
+    at: datetime
+    run: str
+    verb: Verb
+    host: str
+    pid: int
+
+
+class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="approved"):
+    """A wave was approved, as its plan was shown."""
+
+    at: datetime
+    run: str
+    wave: str
+    verb: Verb
+    digest: str
+    plans: dict[str, str]
+    """{stack: digest of its approved plan}"""
+    by: str
+
+
+class StackStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="start"):
+    """A stack is about to run: without an end, what became of it is unknown."""
+
+    at: datetime
+    run: str
+    wave: str
+    stack: str
+    verb: Verb
+    generation: str
+    passive: str | None = None
+
+
+class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"):
+    """A stack has run."""
+
+    at: datetime
+    run: str
+    wave: str
+    stack: str
+    verb: Verb
+    generation: str
+    passive: str | None = None
+    state: StackState
+    change: Change = Change.NONE
+    started_at: datetime
+    plan_digest: str | None = None
+    signer_before: str | None = None
+    signer_after: str | None = None
+    lines: tuple[str, ...] = ()
+    log: str | None = None
+
+
+Record = RunStarted | WaveApproved | StackStarted | StackEnded
+StackRecord = StackStarted | StackEnded
+
+
+def declares_as(record: StackRecord, verb: Verb, stack: FleetStack) -> bool:
+    """Return True if a record is about what the table declares now, as far as a verb brings it about."""
+    if verb is Verb.PREPARE:
+        return record.passive == stack.passive
+    return record.generation == stack.generation

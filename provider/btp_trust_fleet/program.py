@@ -1,0 +1,39 @@
+"""For the program of a fleet: the row of the table for its stack. Light: it loads what a program has anyway."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import pulumi
+
+from btp_trust.errors import ConfigurationError
+from btp_trust_fleet.table.fleet import FleetStack
+from btp_trust_fleet.table.reading import FILE_NAME, read_fleet
+
+__all__ = ["FleetStack", "declared_stack"]
+
+
+def declared_stack(path: str | PathLike[str] = FILE_NAME) -> FleetStack:
+    """Return what the table of the fleet declares for the stack of this program.
+
+    Args:
+        path: The table, relative to the program's folder.
+
+    Raises:
+        pulumi.RunError: The table is unusable, or has another set of stacks.
+    """
+    try:
+        fleet = read_fleet(Path(path))
+    except ConfigurationError as error:
+        raise pulumi.RunError(str(error)) from None
+    name = pulumi.get_stack()
+    # The table may have the organization and the project as well.
+    found = next((row for row in fleet.stacks if row.stack.rpartition("/")[2] == name), None)
+    if found is None:
+        raise pulumi.RunError(
+            f"{path} lacks the stack {name!r}.\n"
+            "The table declares the connection and the generations of each stack of this program.\n"
+            "Add a row with this stack to `subaccounts`, or choose a stack of the table: pulumi stack select."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""`btp-trust fleet status`: who is where."""

@@ -1,0 +1,101 @@
+"""`fleet.yaml` as a checked value. Light: programs load it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from btp_trust.errors import ConfigurationError
+from btp_trust.secret_guard.detection import find_secret
+from btp_trust_fleet.table.checks import check_file
+from btp_trust_fleet.table.document import Document, Place, read_document
+from btp_trust_fleet.table.fleet import Fleet, fleet_of
+from btp_trust_fleet.table.schema import FleetFile, SubaccountEntry, WaveEntry
+
+FILE_NAME: Final = "fleet.yaml"
+_PLACE: Final = re.compile(r" - at `(?P<key>key in )?`?\$?(?P<path>[^`]*)`$")
+_STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
+_UNKNOWN: Final = re.compile(r"unknown field `(.*)`$")
+_MISSING: Final = re.compile(r"missing required field `(.*)`$")
+_EXAMPLES: Final = {
+    "name": "name: canary",
+    "soak": "soak: 7d",
+    "stop_after": "stop_after: 1",
+    "approval": "approval: prompt, approval: file or approval: none",
+    "labels": "labels: [production]",
+    "subaccounts": "subaccounts: [acme-dev]",
+    "generation": 'generation: "2028-11"',
+    "passive": 'passive: "2028-11"',
+    "connection": "connection: acme-dev",
+    "stack": "stack: acme-dev",
+}
+"""{key: how it is written}"""
+_KEYS: Final = {
+    "": FleetFile.__struct_fields__,
+    "subaccounts": SubaccountEntry.__struct_fields__,
+    "waves": WaveEntry.__struct_fields__,
+}
+
+
+def read_fleet(path: Path) -> Fleet:
+    """Read and check the table of a fleet.
+
+    Raises:
+        ConfigurationError: The file is unreadable, or a line is wrong: the message names it.
+    """
+    document = read_document(path)
+    _refuse_secrets(document)
+    file = _convert(document)
+    check_file(file, document)
+    return fleet_of(file, path)
+
+
+def _refuse_secrets(document: Document) -> None:
+    kind = find_secret(document.value)
+    if kind is not None:
+        raise document.refusal(
+            (),
+            f"The file holds {kind}.",
+            "Take it out and renew it; give keys by btp-trust:connections or the environment (pulumi config --secret).",
+        )
+
+
+def _convert(document: Document) -> FleetFile:
+    try:
+        return msgspec.convert(document.value, FleetFile, strict=False)
+    except msgspec.ValidationError as error:
+        statement = str(error)
+    # Raised after the handler, which would show the decoder's error too.
+    raise _translate(statement, document)
+
+
+def _translate(statement: str, document: Document) -> ConfigurationError:
+    """Say what is wrong in the words of the file."""
+    match = _PLACE.search(statement)
+    place = _parse_place(match["path"]) if match else ()
+    problem = statement[: match.start()] if match else statement
+    where = ".".join(str(step + 1 if isinstance(step, int) else step) for step in place) or "the file"
+    if unknown := _UNKNOWN.search(problem):
+        return _unknown_key(document, place, where, unknown[1])
+    if missing := _MISSING.search(problem):
+        return document.refusal(place, f"{where} lacks {missing[1]!r}.", f"Add `{missing[1]}:` to {where}.")
+    key = next((step for step in reversed(place) if isinstance(step, str)), "")
+    remedy = f"Write it like this: {_EXAMPLES[key]}" if len(place) > 2 else "Write the maps `subaccounts` and `waves`."  # noqa: PLR2004 - a table, a row and a key
+    return document.refusal(place, f"{where} is unusable: {problem}.", remedy)
+
+
+def _unknown_key(document: Document, place: Place, where: str, name: str) -> ConfigurationError:
+    known = _KEYS[str(place[0]) if place else ""]
+    (*similar,) = get_close_matches(name, known, n=1)
+    remedy = f"Write `{similar[0]}`." if similar else f"Use one of: {', '.join(known)}."
+    return document.refusal((*place, name), f"{where} has the unknown key {name!r}.", remedy)
+
+
+def _parse_place(path: str) -> Place:
+    steps: Iterable[Any] = _STEP.finditer(path)
+    return tuple(step[1] or int(step[2]) for step in steps)
