@@ -13,6 +13,7 @@ import filelock
 import msgspec
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.formatting import format_rfc3339
 from btp_trust_fleet.ledger.history import History
 from btp_trust_fleet.ledger.records import FORMAT, Record, RunStarted
 
@@ -128,10 +129,10 @@ def _sync_folder(folder: Path) -> None:
 
 def _in_use(path: Path) -> ConfigurationError:
     holder = read_history(path).last_run
-    who = f"Process {holder.pid} on {holder.host} has it since {holder.at:%Y-%m-%dT%H:%M:%SZ}" if holder else "It has"
+    who = f"Process {holder.pid} on {holder.host} has it since {format_rfc3339(holder.at)}. " if holder else ""
     return ConfigurationError(
         f"Another command works with the ledger {path}.",
-        f"{who}. Two drivers at once would run a stack twice.",
+        f"{who}Two drivers at once would run a stack twice.",
         "Wait until it ends, or interrupt it there (ctrl-C): this command then goes on where it stopped.",
     )
 

@@ -33,10 +33,9 @@ class LiveView:
     """
 
     def __init__(self, terminal: Terminal, counts: Counts, clock: Callable[[], datetime]) -> None:
-        self._counts, self._clock = counts, clock
+        self._counts, self._clock, self._planning = counts, clock, ""
         console = Console(file=terminal.stdout, highlight=False, markup=False, no_color=not terminal.is_colored)
         self._live = Live(console=console, get_renderable=self.table, transient=True, refresh_per_second=4)
-        self._planning = ""
 
     def planning(self, wave: Wave, stacks: Sequence[FleetStack]) -> None:
         """See `View`."""
