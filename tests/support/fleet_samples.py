@@ -87,7 +87,7 @@ def outcome_of(stack: str, state: StackState = StackState.CHANGED, **fields: Any
 
 def planned_rotation(stack: str, **fields: Any) -> StackOutcome:
     """Return a preview that shows a rotation."""
-    signers = dict(zip(("signer_before", "signer_after"), SIGNERS, strict=True))
+    signers = {"signer_before": SIGNERS[0], "signer_after": SIGNERS[0]}
     shown = {"change": Change.ROTATE, "plan_digest": f"plan of {stack}", **signers}
     return outcome_of(stack, StackState.PLANNED, **{**shown, **fields})
 

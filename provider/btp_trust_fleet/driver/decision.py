@@ -27,6 +27,8 @@ class Ending(StrEnum):
     """The next wave may start later."""
     APPROVAL = "approval"
     """The next wave waits for its approval."""
+    POSTPONED = "postponed"
+    """Programs of the wave wait for a time."""
     EARLIER_WAVE = "earlier wave"
     """Stacks of an earlier wave are still to be run, and the command is about others."""
     STOPPED = "stopped"
@@ -138,6 +140,8 @@ class _WaveView:
             return End(Ending.FAILED, self._wave)
         if is_stopping:
             return End(Ending.STOPPED, self._wave)
+        if any(map(self._campaign.is_chosen, self._at(Position.POSTPONED))):
+            return End(Ending.POSTPONED, self._wave)
         return End(Ending.DONE) if self.completes_choice else End(Ending.EARLIER_WAVE, self._wave)
 
     @property

@@ -17,7 +17,7 @@ from btp_trust_fleet.table.fleet import FleetStack
 
 ATTEMPTS: Final = {StackState.LOST: 2, StackState.LOCKED: 10}
 """{state: how often a command runs a stack that ends like that}, so that it outlasts a worker, and a colleague."""
-_SWAPS: Final = {Change.ROTATE, Change.ROLL_BACK, Change.RESTORE}
+_SWAPS: Final = frozenset({Change.ROTATE, Change.ROLL_BACK, Change.RESTORE})
 LOCKED_PAUSE: Final = timedelta(seconds=60)
 """Between two attempts at a stack that somebody else has locked."""
 
@@ -29,11 +29,17 @@ class Position(Enum):
     """It has to run."""
     WAITING = auto()
     """It is locked, and has to run later."""
+    POSTPONED = auto()
+    """Its program waits for a time, such as a window: a later command runs it."""
     DONE = auto()
     FAILED = auto()
     """It stays as it is in this command."""
     REJECTED = auto()
     """It stays as it is until a person runs it explicitly."""
+
+
+_FINAL: Final = {StackState.REJECTED: Position.REJECTED, StackState.POSTPONED: Position.POSTPONED}
+"""{state: the position after it in this command}; all others are failures, once their attempts are used up."""
 
 
 class Standing(Struct, frozen=True):
@@ -73,8 +79,8 @@ def _green_since(last: StackEnded, attempts: Sequence[StackRecord]) -> datetime:
 
 
 def _after_failure(last: StackEnded, attempts: Sequence[StackRecord], now: datetime) -> Standing:
-    if last.state is StackState.REJECTED:
-        return Standing(Position.REJECTED, last.at)
+    if last.state in _FINAL:
+        return Standing(_FINAL[last.state], last.at)
     if _count(attempts, last) >= ATTEMPTS.get(last.state, 1):
         return Standing(Position.FAILED, last.at)
     if last.state is StackState.LOCKED and now < last.at + LOCKED_PAUSE:

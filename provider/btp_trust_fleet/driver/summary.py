@@ -28,14 +28,24 @@ _SEVERITIES: Final = {
     Ending.DONE: Severity.OK,
     Ending.SOAK: Severity.WARNING,
     Ending.APPROVAL: Severity.WARNING,
+    Ending.POSTPONED: Severity.WARNING,
     Ending.EARLIER_WAVE: Severity.WARNING,
     Ending.STOPPED: Severity.WARNING,
     Ending.FAILED: Severity.CRITICAL,
+}
+_SENTENCES: Final = {
+    Ending.SOAK: "wave {wave} may start from {until} on; run the command again then",
+    Ending.APPROVAL: "wave {wave} waits for its approval{hint}",
+    Ending.POSTPONED: "rotations of wave {wave} wait for their time; run the command again then",
+    Ending.EARLIER_WAVE: "wave {wave} comes first, and has stacks that are still to run",
+    Ending.STOPPED: "interrupted in wave {wave}; run the command again to go on",
+    Ending.FAILED: "wave {wave} has failed, and later waves stay as they are",
 }
 _WORDS: Final = {
     Position.DONE: "done",
     Position.DUE: "to run",
     Position.WAITING: "locked",
+    Position.POSTPONED: "postponed",
     Position.FAILED: "failed",
     Position.REJECTED: "rejected",
 }
@@ -70,25 +80,15 @@ def summary_text(summary: Summary, *, width: int, is_colored: bool) -> str:
 
 
 def _sentence(summary: Summary) -> str:
-    end, wave = summary.end, summary.end.wave
-    name = wave.name if wave else ""
-    match end.ending:
-        case Ending.DONE:
-            stacks = [stack for each in summary.campaign.waves for stack in each.stacks]
-            chosen = sum(map(summary.campaign.is_chosen, stacks))
-            return f"{plural(chosen, 'stack')} {'is' if chosen == 1 else 'are'} what the table declares"
-        case Ending.SOAK:
-            return (
-                f"wave {name} may start from {format_rfc3339(end.until or summary.now)} on; run the command again then"
-            )
-        case Ending.APPROVAL:
-            return f"wave {name} waits for its approval{_approval_hint(wave)}"
-        case Ending.EARLIER_WAVE:
-            return f"wave {name} comes first, and has stacks that are still to run"
-        case Ending.STOPPED:
-            return f"interrupted in wave {name}; run the command again to go on"
-        case _:
-            return f"wave {name} has failed, and later waves stay as they are"
+    if summary.end.ending is Ending.DONE:
+        stacks = (stack for wave in summary.campaign.waves for stack in wave.stacks)
+        chosen = sum(map(summary.campaign.is_chosen, stacks))
+        return f"{plural(chosen, 'stack')} {'is' if chosen == 1 else 'are'} what the table declares"
+    return _SENTENCES[summary.end.ending].format(
+        wave=summary.end.wave.name if summary.end.wave else "",
+        until=format_rfc3339(summary.end.until or summary.now),
+        hint=_approval_hint(summary.end.wave),
+    )
 
 
 def _approval_hint(wave: Wave | None) -> str:

@@ -34,8 +34,7 @@ def _stack(planned: PlannedStack) -> dict[str, Any]:
         "generation": planned.stack.generation,
         "passive": planned.stack.passive,
         "step": planned.step,
-        "signer_before": planned.outcome.signer_before,
-        "signer_after": planned.outcome.signer_after,
+        "signer": planned.outcome.signer_before,
         "plan_digest": planned.outcome.plan_digest,
         "lines": list(planned.outcome.lines),
     }

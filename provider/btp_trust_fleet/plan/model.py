@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +12,9 @@ from btp_trust.formatting import short_fingerprint
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_fleet.stack_run.task import Change, StackOutcome, StackState
 from btp_trust_fleet.table.fleet import FleetStack, Wave
+
+SIGNER_CHANGES: Final = frozenset({Change.ROTATE, Change.ROLL_BACK, Change.RESTORE})
+"""Changes after which another certificate signs."""
 
 
 class PlannedStack(Struct, frozen=True):
@@ -32,23 +36,22 @@ class PlannedStack(Struct, frozen=True):
     @property
     def step(self) -> str:
         """What an update would do: the verb that allows it, `refused`, or how the preview failed."""
-        if not self.is_plan:
-            return self.outcome.state.value
         if not self.is_due:
-            return StackState.UNCHANGED.value
+            return self.outcome.state.value
         return "refused" if self.outcome.change is Change.OTHER else self.outcome.change.value
 
     @property
     def signers(self) -> tuple[str, str]:
-        """The signer before and after it, short; a hyphen where it is unknown."""
-        return _short(self.outcome.signer_before), _short(self.outcome.signer_after)
+        """The signer before it, short, and the generation that signs then; a hyphen where it stays or is unknown."""
+        to = self.stack.generation if self.is_due and self.outcome.change in SIGNER_CHANGES else "-"
+        return short(self.outcome.signer_before), to
 
     @property
     def severity(self) -> Severity:
         """A preview that fails, and changes that every verb refuses, are critical."""
-        if not self.is_plan:
-            return Severity.CRITICAL
-        return Severity.CRITICAL if self.step == "refused" else Severity.OK
+        if self.outcome.state is StackState.POSTPONED:
+            return Severity.OK
+        return Severity.OK if self.is_plan and self.step != "refused" else Severity.CRITICAL
 
 
 class WavePlan(Struct, frozen=True):
@@ -70,5 +73,6 @@ class WavePlan(Struct, frozen=True):
         return f"sha256:{hashlib.sha256(json.dumps([self.wave.name, plans]).encode()).hexdigest()}"
 
 
-def _short(fingerprint: str | None) -> str:
+def short(fingerprint: str | None) -> str:
+    """Return eight digits of a fingerprint; a hyphen for an unknown one."""
     return "-" if fingerprint is None else short_fingerprint(fingerprint)

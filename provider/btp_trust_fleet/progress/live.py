@@ -51,7 +51,7 @@ class LiveView:
         """See `View`."""
         self._counts.end(wave, stack, outcome)
         if not outcome.state.is_green:
-            line = printable(f"{wave.name}: {stack.name} {outcome_words(stack, outcome)}")
+            line = printable(f"{wave.name}: {stack.name} {outcome_words(outcome)}")
             self._live.console.print(Text(line, "red"))
 
     def pause(self) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from btp_trust.formatting import format_rfc3339
 from btp_trust_cli.rendering import printable
 from btp_trust_cli.terminal import Terminal
-from btp_trust_fleet.plan.model import PlannedStack
+from btp_trust_fleet.plan.model import short
 from btp_trust_fleet.plan.text import plural
 from btp_trust_fleet.stack_run.task import StackOutcome
 from btp_trust_fleet.table.fleet import FleetStack, Wave
@@ -35,7 +35,7 @@ class PlainView:
 
     def ended(self, wave: Wave, stack: FleetStack, outcome: StackOutcome) -> None:
         """See `View`."""
-        self._show(wave, f"{stack.name} {outcome_words(stack, outcome)}")
+        self._show(wave, f"{stack.name} {outcome_words(outcome)}")
 
     def pause(self) -> None:
         """See `View`."""
@@ -47,9 +47,9 @@ class PlainView:
         self._terminal.show(printable(f"{format_rfc3339(self._clock())} {wave.name}: {text}") + "\n")
 
 
-def outcome_words(stack: FleetStack, outcome: StackOutcome) -> str:
+def outcome_words(outcome: StackOutcome) -> str:
     """Return how a run has ended, with the signers where they differ, and its duration."""
     seconds = round((outcome.ended_at - outcome.started_at).total_seconds())
-    before, after = PlannedStack(stack, outcome).signers
+    before, after = short(outcome.signer_before), short(outcome.signer_after)
     signers = f", signer {before} => {after}" if outcome.signer_before != outcome.signer_after else ""
     return f"{outcome.state.value}{signers} ({seconds} s)"

@@ -60,8 +60,8 @@ def test_large_fleets_are_split(tmp_path: Path, pipeline: Pipeline) -> None:
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     """With one of the table that is like it."""
     fleet = sample_fleet(tmp_path)
-    with pytest.raises(ConfigurationError, match="lacks the wave 'canar'.*\n.*\n.*for example canary"):
+    with pytest.raises(ConfigurationError, match=r"lacks the wave 'canar'.*\n.*\n.*for example canary"):
         choose_stacks(fleet, "canar", ())
-    with pytest.raises(ConfigurationError, match="lacks the stack 'zzzz'.*\n.*\n.*example acme-dev, acme-qa, live"):
+    with pytest.raises(ConfigurationError, match=r"lacks the stack 'zzzz'.*\n.*\n.*example acme-dev, acme-qa, live"):
         choose_stacks(fleet, None, ["zzzz"])
     assert choose_stacks(fleet, "1", ["acme-prod"]) == {"acme-dev", "live"}

@@ -37,7 +37,7 @@ def test_person_types_the_name(tmp_path: Path, answer: str, *, is_approved: bool
     terminal = pipes()
     by = approver_of(tmp_path, terminal, answer)(plan_of(tmp_path, "prompt"))
     assert (by is not None) == is_approved
-    assert "aaaaaaaa  bbbbbbbb" in printed(terminal)
+    assert "aaaaaaaa  2" in printed(terminal)
     assert ("stays as it is: its name was left out" in printed(terminal)) != is_approved
 
 

@@ -135,7 +135,7 @@ def test_failure_below_the_limit_ends(tmp_path: Path) -> None:
     assert ending_of(action_of(campaign, *records)) == (Ending.FAILED, "all")
 
 
-@pytest.mark.parametrize("state", set(StackState) - {StackState.REJECTED, StackState.CHANGED, StackState.UNCHANGED})
+@pytest.mark.parametrize("state", [state for state in StackState if not state.is_green and state != "rejected"])
 def test_next_command_runs_again(fleet: Fleet, state: StackState) -> None:
     """Whatever failed in an earlier one: again means to bring the stack to what its program says."""
     assert stacks_of(action_of(campaign_of(fleet), ended(DEV, state, run="before"))) == [DEV]
@@ -157,6 +157,12 @@ def test_rejection_waits_for_a_person(fleet: Fleet, since: tuple[StackStarted, .
     assert stacks_of(action_of(named, *records)) == [DEV]
     assert ending_of(action_of(named, *records, ended(DEV, StackState.REJECTED))) == (Ending.FAILED, "canary")
     assert ending_of(action_of(named, *records, ended(DEV))) == (Ending.DONE, None)
+
+
+def test_postponed_rotation_waits(fleet: Fleet) -> None:
+    """For a later command; the next wave too."""
+    postponed = ended(DEV, StackState.POSTPONED)
+    assert ending_of(action_of(campaign_of(fleet), postponed)) == (Ending.POSTPONED, "canary")
 
 
 def test_lost_worker_has_another_attempt(fleet: Fleet) -> None:

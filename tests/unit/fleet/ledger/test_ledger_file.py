@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_records_are_lines(path: Path) -> None:
 def test_file_and_folder_are_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder once, when the file is new: its entry has to survive as well."""
     synced: list[bool] = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.path.isdir(f"/dev/fd/{descriptor}")))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
     with locked_ledger(path) as ledger:
         ledger.append(RUN)
         ledger.append(STARTED)

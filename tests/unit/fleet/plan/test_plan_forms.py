@@ -53,8 +53,8 @@ def test_table_has_what_a_reviewer_needs(plans: list[WavePlan]) -> None:
 CRITICAL: 3 stacks, 1 rotate, 1 unchanged, 1 failed
 
 wave 1, canary: 2028-11 signs, passive 2028-11
-STEP    SUBACCOUNT  FROM      TO        STACK
-rotate  acme-dev    aaaaaaaa  bbbbbbbb  acme-dev
+STEP    SUBACCOUNT  FROM      TO       STACK
+rotate  acme-dev    aaaaaaaa  2028-11  acme-dev
 
 acme-dev:
   {SENTENCE}
@@ -78,7 +78,7 @@ acme-prod:
 def test_markdown_is_for_a_pull_request(plans: list[WavePlan]) -> None:
     """The digest is there to be committed; what a program or a target said stays text."""
     text = plan_markdown(plans)
-    assert "| rotate | acme-dev | aaaaaaaa | bbbbbbbb | acme-dev |" in text
+    assert "| rotate | acme-dev | aaaaaaaa | 2028-11 | acme-dev |" in text
     assert f"- {SENTENCE}" in text
     assert f"commit a line with this digest in `approvals/{plans[0].wave.name}`" in text
     assert f"`{plans[0].digest}`" in text
@@ -116,7 +116,7 @@ def test_document_has_whole_fingerprints(plans: list[WavePlan]) -> None:
     document = json.loads(json.dumps(plan_document(plans)))
     assert (document["state"], document["exit_code"]) == ("CRITICAL", 2)
     (stack,) = document["waves"][0]["stacks"]
-    assert stack["signer_after"] == "b" * 64
+    assert (stack["signer"], stack["generation"]) == ("a" * 64, "2028-11")
     assert stack["step"] == "rotate"
 
 
@@ -126,6 +126,7 @@ def test_document_has_whole_fingerprints(plans: list[WavePlan]) -> None:
         (planned_rotation("a", change=Change.OTHER), "refused", Severity.CRITICAL),
         (planned_rotation("a", change=Change.ROLL_BACK), "roll-back", Severity.OK),
         (planned_rotation("a", change=Change.PREPARE), "prepare", Severity.OK),
+        (outcome_of("a", StackState.POSTPONED), "postponed", Severity.OK),
         (outcome_of("a", StackState.LOCKED), "locked", Severity.CRITICAL),
     ],
 )

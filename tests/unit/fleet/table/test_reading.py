@@ -58,61 +58,64 @@ def test_empty_values_count_as_omitted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "sentence", "remedy"),
+    ("old", "new", "line", "sentences"),
     [
-        ("labels: [test]", "label: [test]", 3, "subaccounts.1 has the unknown key 'label'.", "Write `labels`."),
-        ("waves:", "other:", 10, "the file has the unknown key 'other'.", "Use one of: subaccounts, waves."),
-        ("name: quality", "nam: quality", 17, "waves.2 has the unknown key 'nam'.", "Write `name`."),
-        ("name: quality\n    ", "", 17, "waves.2 lacks 'name'.", "Add `name:` to waves.2."),
-        ("soak: 7d", "soak: 1w", 15, "waves.1.soak is unusable", "Write it like this: soak: 7d"),
-        ("soak: 7d", "stop_after: 0", 15, "waves.1.stop_after is unusable", "stop_after: 1"),
-        ("soak: 7d", "stop_after: many", 15, "waves.1.stop_after is unusable", "stop_after: 1"),
-        ("approval: none", "approval: maybe", 16, "waves.1.approval is unusable", "approval: file"),
-        ("subaccounts: [acme-dev]", "subaccounts: acme-dev", 12, "waves.1.subaccounts is unusable", "[acme-dev]"),
-        ("labels: [test]", "labels: [[a]]", 3, "subaccounts.1.labels.1 is unusable", "labels: [production]"),
-        ("name: canary", "name: Canary 1", 11, "waves.1.name is unusable", "name: canary"),
-        ("name: acme-qa", "name: acme-dev", 4, "The name 'acme-dev' is that of line 2.", "a name of its own"),
-        ("stack: live", "stack: ACME-dev", 8, "The stack 'ACME-dev' is that of line 2.", "a stack of its own"),
-        ("connection: production", "connection: acme-qa", 7, "The connection 'acme-qa' is that of line 4.", "its own"),
-        ("name: quality", "name: canary", 17, "The name 'canary' is that of line 11.", "a name of its own"),
-        ("stack: live", "stack: ../live", 8, "'../live' is impossible as the name of a stack.", "as Pulumi has it"),
-        ("[acme-dev]", "[acme-dve]", 12, "'acme-dve' is an unknown subaccount.", "Write acme-dev."),
-        ("[acme-dev]", "[zzz]", 12, "'zzz' is an unknown subaccount.", "take it out of the wave"),
-        ("[production]", "[nowhere]", 22, "The wave production is empty.", "Give it `subaccounts` or `labels`"),
+        ("labels: [test]", "label: [test]", 3, ("subaccounts.1 has the unknown key 'label'.", "Write `labels`.")),
+        ("waves:", "other:", 10, ("the file has the unknown key 'other'.", "Use one of: subaccounts, waves.")),
+        ("name: quality", "nam: quality", 17, ("waves.2 has the unknown key 'nam'.", "Write `name`.")),
+        ("name: quality\n    ", "", 17, ("waves.2 lacks 'name'.", "Add `name:` to waves.2.")),
+        ("soak: 7d", "soak: 1w", 15, ("waves.1.soak is unusable", "Write it like this: soak: 7d")),
+        ("soak: 7d", "stop_after: 0", 15, ("waves.1.stop_after is unusable", "stop_after: 1")),
+        ("soak: 7d", "stop_after: many", 15, ("waves.1.stop_after is unusable", "stop_after: 1")),
+        ("approval: none", "approval: maybe", 16, ("waves.1.approval is unusable", "approval: file")),
+        ("subaccounts: [acme-dev]", "subaccounts: acme-dev", 12, ("waves.1.subaccounts is unusable", "[acme-dev]")),
+        ("labels: [test]", "labels: [[a]]", 3, ("subaccounts.1.labels.1 is unusable", "labels: [production]")),
+        ("name: canary", "name: Canary 1", 11, ("waves.1.name is unusable", "name: canary")),
+        ("name: acme-qa", "name: acme-dev", 4, ("The name 'acme-dev' is that of line 2.", "a name of its own")),
+        ("stack: live", "stack: ACME-dev", 8, ("The stack 'ACME-dev' is that of line 2.", "a stack of its own")),
+        (
+            "connection: production",
+            "connection: acme-qa",
+            7,
+            ("The connection 'acme-qa' is that of line 4.", "its own"),
+        ),
+        ("name: quality", "name: canary", 17, ("The name 'canary' is that of line 11.", "a name of its own")),
+        ("stack: live", "stack: ../live", 8, ("'../live' is impossible as the name of a stack.", "as Pulumi has it")),
+        ("[acme-dev]", "[acme-dve]", 12, ("'acme-dve' is an unknown subaccount.", "Write acme-dev.")),
+        ("[acme-dev]", "[zzz]", 12, ("'zzz' is an unknown subaccount.", "take it out of the wave")),
+        ("[production]", "[nowhere]", 22, ("The wave production is empty.", "Give it `subaccounts` or `labels`")),
         (
             "    subaccounts: [acme-qa]",
             "    labels: [test]",
             2,
-            "acme-dev is in several waves: canary, quality.",
-            "Change",
+            ("acme-dev is in several waves: canary, quality.", "Change"),
         ),
-        ("[acme-qa]", "[acme-dev]", 2, "acme-dev is in several waves: canary, quality.", "Change the labels"),
-        ("waves:", "  - name: more\nwaves:", 10, "more is in none of the waves.", "Name it in `subaccounts`"),
+        ("[acme-qa]", "[acme-dev]", 2, ("acme-dev is in several waves: canary, quality.", "Change the labels")),
+        ("waves:", "  - name: more\nwaves:", 10, ("more is in none of the waves.", "Name it in `subaccounts`")),
         (
             'generation: "2028-11"',
             "generation: ' a'",
             13,
-            "' a' cannot be the name of a generation.",
-            "Give it a short",
+            ("' a' cannot be the name of a generation.", "Give it a short"),
         ),
-        ('passive: "2028-11"', "passive: ' a'", 14, "' a' cannot be the name of a generation.", "Give it a short"),
-        ("    labels: [test]", "\tlabels: [test]", 3, "The file is other than YAML", "indent by spaces"),
-        ("name: canary", "name: canary\n    name: b", 12, "The key 'name' is there twice.", "Keep one of both."),
-        ("[test]", "&a [test]\n    stack: *a", 4, "An alias repeats another value.", "in this place too"),
-        ("name: acme-dev", "[a]: b", 2, "A key is a list or a map.", "Write a plain key."),
-        ("name: acme-dev", "name: a\x01", 1, "The file has a character that YAML forbids.", "Correct the line"),
-        ("waves:\n", "---\nwaves:\n", 10, "The file is other than YAML", "Correct the line"),
+        ('passive: "2028-11"', "passive: ' a'", 14, ("' a' cannot be the name of a generation.", "Give it a short")),
+        ("    labels: [test]", "\tlabels: [test]", 3, ("The file is other than YAML", "indent by spaces")),
+        ("name: canary", "name: canary\n    name: b", 12, ("The key 'name' is there twice.", "Keep one of both.")),
+        ("[test]", "&a [test]\n    stack: *a", 4, ("An alias repeats another value.", "in this place too")),
+        ("name: acme-dev", "[a]: b", 2, ("A key is a list or a map.", "Write a plain key.")),
+        ("name: acme-dev", "name: a\x01", 1, ("The file has a character that YAML forbids.", "Correct the line")),
+        ("waves:\n", "---\nwaves:\n", 10, ("The file is other than YAML", "Correct the line")),
     ],
 )
 def test_mistake_is_named_with_its_line(
-    tmp_path: Path, old: str, new: str, line: int, sentence: str, remedy: str
+    tmp_path: Path, old: str, new: str, line: int, sentences: tuple[str, str]
 ) -> None:
     """What, why, and what to do; the first mistake of the file."""
     what, why, what_to_do = refusal_of(tmp_path, TABLE.replace(old, new, 1)).splitlines()
     assert what.startswith(f"{tmp_path / 'fleet.yaml'}, line {line}: ")
-    assert sentence in what
+    assert sentences[0] in what
     assert why.startswith("The table declares which certificate signs")
-    assert remedy in what_to_do
+    assert sentences[1] in what_to_do
 
 
 @pytest.mark.parametrize("text", ["", "- a", "text", "subaccounts: []\nwaves: []\n"])
