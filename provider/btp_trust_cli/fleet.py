@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-from btp_trust_cli.exit_codes import Finished
+from btp_trust_cli.exit_codes import Finished, Severity
 from btp_trust_cli.fleet_options import (
     AgainOption,
     ChunkOption,
@@ -214,6 +214,18 @@ def matrix(
 
     request = FleetRequest(folder, file, wave=wave, stacks=tuple(stack or ()))
     raise Finished(run_matrix(request, pipeline, chunk))
+
+
+@fleet.command(short_help="Print the JSON schema of fleet.yaml.")
+def schema() -> None:
+    """Print the JSON schema of fleet.yaml, by which editors complete and check it.
+
+    The exit code is 0.
+    """
+    from btp_trust_fleet.table.json_schema import fleet_schema
+
+    typer.echo(fleet_schema(), nl=False)
+    raise Finished(Severity.OK)
 
 
 def add_commands(app: typer.Typer) -> None:
