@@ -178,6 +178,7 @@ class Driver:
                 run=self._campaign.run,
                 wave=action.wave.name,
                 verb=self._campaign.verb,
+                generation=action.wave.generation,
                 digest=plan.digest or "",
                 plans={each.stack.stack: each.outcome.plan_digest or "" for each in plan.stacks},
                 by=by,

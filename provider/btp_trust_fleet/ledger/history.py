@@ -55,7 +55,7 @@ class History:
         """Return {stack: digest} of what is approved, for stacks whose plan has stayed the same since."""
         plans: dict[str, str] = {}
         for approval, counts in self._approvals:
-            if (approval.wave, approval.verb) == (wave.name, verb):
+            if (approval.wave, approval.verb, approval.generation) == (wave.name, verb, wave.generation):
                 plans |= {
                     stack.stack: approval.plans[stack.stack]
                     for stack in wave.stacks

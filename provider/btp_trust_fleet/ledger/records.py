@@ -32,6 +32,7 @@ class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="ap
     run: str
     wave: str
     verb: Verb
+    generation: str
     digest: str
     plans: dict[str, str]
     """{stack: digest of its approved plan}"""

@@ -29,6 +29,7 @@ class Wave(Struct, frozen=True):
     name: str
     number: int
     """1 for the first."""
+    generation: str
     stacks: tuple[FleetStack, ...]
     stop_after: int
     soak: timedelta
@@ -67,7 +68,7 @@ def fleet_of(file: FleetFile, path: Path) -> Fleet:
 
 def _wave(file: FleetFile, wave: WaveEntry, number: int) -> Wave:
     stacks = tuple(_stack(entry, wave) for entry in file.subaccounts if belongs(entry, wave))
-    return Wave(wave.name, number, stacks, wave.stop_after, wave.soak_time, wave.approval)
+    return Wave(wave.name, number, wave.generation, stacks, wave.stop_after, wave.soak_time, wave.approval)
 
 
 def _stack(entry: SubaccountEntry, wave: WaveEntry) -> FleetStack:

@@ -215,7 +215,14 @@ def test_approval_comes_first(tmp_path: Path) -> None:
     assert isinstance(action_of(campaign_of(fleet)), Approve)
     assert isinstance(action_of(campaign_of(fleet, verb=Verb.PREPARE)), Start)
     approved = WaveApproved(
-        at=START, run="before", wave="all", verb=Verb.ROTATE, digest="d", plans={"s0": "a", "s1": "b"}, by="jane"
+        at=START,
+        run="before",
+        wave="all",
+        verb=Verb.ROTATE,
+        generation="2",
+        digest="d",
+        plans={"s0": "a", "s1": "b"},
+        by="jane",
     )
     assert stacks_of(action_of(campaign_of(fleet), approved)) == ["s0", "s1"]
     assert isinstance(action_of(campaign_of(fleet, verb=Verb.ROLL_BACK), approved), Approve)
@@ -230,7 +237,14 @@ def test_approval_ends_with_its_declaration(tmp_path: Path) -> None:
     """A rollback in between: the same plan is to be approved anew."""
     fleet = sample_fleet(tmp_path, wide_table(1, approval="file"))
     approved = WaveApproved(
-        at=START, run="before", wave="all", verb=Verb.ROTATE, digest="d", plans={"s0": "a", "gone": "b"}, by="jane"
+        at=START,
+        run="before",
+        wave="all",
+        verb=Verb.ROTATE,
+        generation="2",
+        digest="d",
+        plans={"s0": "a", "gone": "b"},
+        by="jane",
     )
     rolled_back = ended("s0", verb=Verb.ROLL_BACK, generation="1")
     assert isinstance(action_of(campaign_of(fleet), approved), Start)
