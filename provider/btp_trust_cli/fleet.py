@@ -39,7 +39,10 @@ fleet = typer.Typer(
 )
 
 
-@fleet.command(short_help="Create the stacks that the table has and Pulumi lacks.")
+@fleet.command(
+    short_help="Create the stacks that the table has and Pulumi lacks.",
+    epilog="Examples: `btp-trust fleet init`; `btp-trust fleet init --secrets-provider awskms://alias/pulumi`.",
+)
 def init(
     folder: FolderOption = Path(),
     file: FileOption = Path("fleet.yaml"),

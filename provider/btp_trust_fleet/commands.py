@@ -93,7 +93,7 @@ def _campaign(request: DriveRequest) -> Campaign:
         run=uuid.uuid4().hex[:12],
         parallel=request.parallel,
         chosen=request.chosen,
-        # Whoever names a stack has a reason to run it, although it is done or was rejected.
+        # A person who names a stack has a reason to run it, although it is done or was rejected.
         again=request.again or bool(request.stacks),
     )
 

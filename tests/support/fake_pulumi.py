@@ -24,6 +24,7 @@ case "$1 $2" in
     "stack ls") file={folder}/stacks ;;
     "config --show-secrets") file={folder}/config-$5 ;;
     "stack export") file={folder}/export-$4 ;;
+    "stack init") file={folder}/created ;;
     "stack history") file={folder}/history-$9 ;;
 esac
 [ -e "$file" ] && exec cat "$file"

@@ -29,7 +29,7 @@ class Approver:
         folder: The folder of the table.
         verb: What is approved.
         terminal: Where plans are shown.
-        ask: Reads a line of the person at the terminal; None without one.
+        ask: Reads a line of the person at the terminal; None in a pipeline.
     """
 
     def __init__(self, folder: Path, verb: Verb, terminal: Terminal, ask: Callable[[str], str] | None) -> None:
@@ -39,7 +39,7 @@ class Approver:
         """Return by whom or what a plan is approved, or None.
 
         Raises:
-            ConfigurationError: A person has to be asked, and there is no terminal.
+            ConfigurationError: A person has to be asked, and the command runs in a pipeline.
         """
         self._terminal.show(plan_text([plan], width=self._terminal.width, is_colored=self._terminal.is_colored) + "\n")
         return self._by_file(plan) if plan.wave.approval is Approval.FILE else self._by_person(plan)
@@ -58,7 +58,7 @@ class Approver:
         if self._ask is None:
             raise ConfigurationError(
                 f"The wave {plan.wave.name} needs a person who approves it.",
-                "The table has `approval: prompt` for it, and this command has no terminal.",
+                "The table has `approval: prompt` for it, and this command runs outside of a terminal.",
                 f"Run `btp-trust fleet {self._verb.value}` in a terminal; or give the wave `approval: file`, or "
                 "`approval: none` where the pipeline asks for approvals.",
             )
@@ -71,7 +71,7 @@ class Approver:
 
 
 def ask_person(terminal: Terminal) -> Callable[[str], str] | None:
-    """Return what asks the person at the terminal; None without one."""
+    """Return what asks the person at the terminal; None in a pipeline."""
     is_interactive = sys.stdin is not None and sys.stdin.isatty() and terminal.stdout.isatty()
     return _read_line if is_interactive else None
 

@@ -80,7 +80,7 @@ class Driver:
                     case Approve():
                         if not self._ask(action):
                             return End(Ending.APPROVAL, action.wave)
-                    case Wait():
+                    case _:
                         self._wait()
         except BaseException:
             self._drain()

@@ -120,7 +120,7 @@ def last_words(last: StackRecord) -> str:
     verb = last.verb.value.replace("-", " ")
     if isinstance(last, StackEnded):
         return f"{verb} {last.state.value}, {format_rfc3339(last.at)}"
-    return f"{verb} unknown: started {format_rfc3339(last.at)}, and the driver was killed before its end"
+    return f"{verb} unknown, its driver was killed after {format_rfc3339(last.at)}"
 
 
 def _lines(summary: Summary, stack: FleetStack, standing: Standing, last: StackRecord) -> list[str]:

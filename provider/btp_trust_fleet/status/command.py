@@ -69,10 +69,7 @@ def _read_state(request: FleetStatusRequest, stack: FleetStack, host: Host) -> _
 
 
 def _ask_service(request: FleetStatusRequest, stack: FleetStack, host: Host) -> _Reading:
-    try:
-        sources = find_sources(Selection(stack.stack, folder=request.project), host)
-    except TrustError as error:
-        return Certificates(), error
+    sources = find_sources(Selection(stack.stack, folder=request.project), host)
     status = _of_connection(read_landscape(sources), stack)
     return (Certificates(), None) if status is None else (read_certificates(status), status.error)
 

@@ -63,6 +63,8 @@ class StackPosition(Struct, frozen=True):
             return Severity.OK
         if not isinstance(self.last, StackEnded) or self.last.state in _UNKNOWN_ENDS:
             return Severity.UNKNOWN
+        if self.last.state is StackState.POSTPONED:
+            return Severity.WARNING
         return Severity.OK if self.last.state.is_green else Severity.CRITICAL
 
 

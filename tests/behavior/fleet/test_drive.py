@@ -43,13 +43,14 @@ class Bench:
     scheduler: ScriptedScheduler = field(default_factory=ScriptedScheduler)
     terminal: Terminal = field(default_factory=pipes)
     stop: Stop = field(default_factory=Stop)
-    answers: list[str] | None = None
+    answers: list[str] = field(default_factory=list)
+    has_person: bool = True
 
     def run(self, verb: Verb = Verb.ROTATE, script: Callable[..., Any] = green, **options: Any) -> Severity:
         """Run a command."""
         self.scheduler, self.terminal = ScriptedScheduler(script), options.pop("terminal", None) or pipes()
         self.stop = Stop()
-        ask = None if self.answers is None else lambda _: self.answers.pop(0)  # type: ignore[union-attr] - not None
+        ask = (lambda _: self.answers.pop(0)) if self.has_person else None
         machine = Machine(self.terminal, self.clock, self.stop, ask, self.scheduler)
         return run_drive(DriveRequest(self.folder, verb=verb, **options), machine)
 
@@ -95,7 +96,7 @@ def test_prepare_goes_through_all_waves(bench: Bench) -> None:
 
 
 def test_task_has_its_folders(bench: Bench) -> None:
-    """Beside the table, whatever the working folder is."""
+    """Beside the table, from each working folder."""
     bench.run(Verb.PREPARE)
     task = bench.scheduler.tasks[0]
     assert task.folder == str(bench.folder)
@@ -189,7 +190,7 @@ def test_unknown_outcome_is_named(tmp_path: Path) -> None:
     with test_killed:
         bench.run(script=die, parallel=1)
     bench.run(stacks=("s1",))
-    assert "s0, wave all: rotate unknown: started 2028-11-01T08:00:" in bench.text
+    assert "s0, wave all: rotate unknown, its driver was killed after 2028-11-01T08:00:" in bench.text
     assert "Run the command again: it brings the stack to what its program says." in bench.text
 
 
@@ -300,6 +301,13 @@ def test_plan_that_fails_counts(tmp_path: Path) -> None:
     assert bench.scheduler.stacks(Verb.ROTATE) == []
 
 
+def test_slow_plan_is_waited_for(tmp_path: Path) -> None:
+    """A preview may take longer than a look."""
+    bench, slow = wide_bench(tmp_path, 2, approval="prompt"), ["s0"]
+    bench.answers = ["all"]
+    assert bench.run(script=lambda task: None if slow and slow.pop() else green(task)) == Severity.OK
+
+
 def test_lost_plan_is_made_again(tmp_path: Path) -> None:
     """A worker may be gone while it plans."""
     bench, left = wide_bench(tmp_path, 1, approval="prompt"), [StackState.LOST]
@@ -314,6 +322,7 @@ def test_lost_plan_is_made_again(tmp_path: Path) -> None:
 def test_missing_person_ends_without_a_change(tmp_path: Path) -> None:
     """In a pipeline, with what to do."""
     bench = wide_bench(tmp_path, 1, approval="prompt")
+    bench.has_person = False
     with pytest.raises(ConfigurationError, match="needs a person who approves it"):
         bench.run()
     assert bench.scheduler.stacks(Verb.ROTATE) == []

@@ -42,10 +42,68 @@ HEAVY = {
     "rich",
     "msgspec",
     "lxml",
+    "btp_trust_fleet",
+    "psutil",
+    "distributed",
 }
 
 
-@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])
+FLEET = {
+    "init": "btp_trust_fleet.stacks.run_init",
+    "plan": "btp_trust_fleet.plan.command.run_plan",
+    "status": "btp_trust_fleet.status.command.run_fleet_status",
+    "matrix": "btp_trust_fleet.matrix_command.run_matrix",
+    "prepare": "btp_trust_fleet.commands.run_drive",
+    "rotate": "btp_trust_fleet.commands.run_drive",
+    "roll-back": "btp_trust_fleet.commands.run_drive",
+}
+"""{command of the fleet: the function that runs it}"""
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize(("command", "function"), FLEET.items())
+def test_fleet_ends_with_its_severity(
+    monkeypatch: pytest.MonkeyPatch, severity: Severity, command: str, function: str
+) -> None:
+    """Each of the four."""
+    monkeypatch.setattr(function, lambda *_: severity)
+    assert main(["fleet", command]) == severity
+
+
+def test_fleet_options_reach_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each option has its place in the request; a verb is the name of its command."""
+    requests: list[Any] = []
+
+    def run(request: Any) -> Severity:
+        requests.append(request)
+        return Severity.OK
+
+    monkeypatch.setattr("btp_trust_fleet.commands.run_drive", run)
+    words = ["-C", str(tmp_path), "-f", "t.yaml", "--ledger", "l", "-w", "2", "-s", "a", "-s", "b", "-p", "9"]
+    main(["fleet", "roll-back", *words, "--scheduler", "tls://here:1", "--again"])
+    main(["fleet", "rotate", "--wait"])
+    request, other = requests
+    assert (request.verb, request.again, request.scheduler) == ("roll-back", True, "tls://here:1")
+    assert (request.folder, request.file, request.ledger) == (tmp_path, Path("t.yaml"), Path("l"))
+    assert (request.wave, request.stacks, request.parallel) == ("2", ("a", "b"), 9)
+    assert (other.verb, other.wait, other.stacks) == ("rotate", True, ())
+
+
+def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """To be saved for an editor."""
+    assert main(["fleet", "schema"]) == Severity.OK
+    assert json.loads(capsys.readouterr().out)["title"] == "A fleet of btp-trust"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        *([name, "--help"] for name in COMMANDS),
+        ["fleet", "--help"],
+        *(["fleet", name, "--help"] for name in FLEET),
+    ],
+)
 def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It teaches by examples."""
     assert main(words) == Severity.OK

@@ -64,4 +64,4 @@ def test_unknown_names_are_refused(tmp_path: Path) -> None:
         choose_stacks(fleet, "canar", ())
     with pytest.raises(ConfigurationError, match=r"lacks the stack 'zzzz'.*\n.*\n.*example acme-dev, acme-qa, live"):
         choose_stacks(fleet, None, ["zzzz"])
-    assert choose_stacks(fleet, "1", ["acme-prod"]) == {"acme-dev", "live"}
+    assert choose_stacks(fleet, "1", ["acme-prod"]) == frozenset({"acme-dev", "live"})

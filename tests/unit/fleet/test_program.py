@@ -48,6 +48,6 @@ def test_program_loads_nothing_of_fleet() -> None:
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     loaded = json.loads(done.stdout)
     packages = {name.partition(".")[0] for name in loaded}
-    assert packages & {"typer", "rich", "httpx", "cryptography", "psutil", "distributed", "btp_trust_cli"} == set()
+    assert packages & {"typer", "rich", "httpx", "cryptography", "distributed", "btp_trust_cli"} == set()
     own = {name.split(".")[1] for name in loaded if name.startswith("btp_trust_fleet.")}
     assert own == {"program", "table"}

@@ -27,7 +27,7 @@ def plan_of(folder: Path, approval: str) -> WavePlan:
 
 
 def approver_of(folder: Path, terminal: Terminal, answer: str | None = None) -> Approver:
-    """Return an approver whose person answers like this; None: there is no person."""
+    """Return an approver whose person answers like this; None: a pipeline."""
     return Approver(folder, Verb.ROLL_BACK, terminal, None if answer is None else lambda _: answer)
 
 
@@ -42,11 +42,14 @@ def test_person_types_the_name(tmp_path: Path, answer: str, *, is_approved: bool
 
 
 def test_question_names_verb_and_wave(tmp_path: Path) -> None:
-    """So that nobody approves another one."""
+    """The wave and the verb are those of the plan above it."""
     asked: list[str] = []
-    Approver(tmp_path, Verb.ROLL_BACK, pipes(), lambda question: asked.append(question) or "")(
-        plan_of(tmp_path, "prompt")
-    )
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return ""
+
+    Approver(tmp_path, Verb.ROLL_BACK, pipes(), ask)(plan_of(tmp_path, "prompt"))
     assert asked == ["Type all to roll back this wave: "]
 
 

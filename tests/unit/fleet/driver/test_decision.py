@@ -57,7 +57,7 @@ def stacks_of(action: Action) -> list[str]:
 def ending_of(action: Action) -> tuple[Ending, str | None]:
     """Return how the command ends, and in which wave."""
     assert isinstance(action, End), action
-    return action.ending, action.wave and action.wave.name
+    return action.ending, action.wave.name if action.wave else None
 
 
 def test_first_wave_starts(fleet: Fleet) -> None:
@@ -88,7 +88,7 @@ def test_other_verbs_skip_soaks(fleet: Fleet, verb: Verb) -> None:
 
 
 def test_started_wave_goes_on(fleet: Fleet, tmp_path: Path) -> None:
-    """In the middle of a wave its soak is over, whatever the clock says now."""
+    """In the middle of a wave the soak before it is over."""
     wide = sample_fleet(tmp_path, TABLE.replace("[acme-qa]", "[acme-qa, acme-prod]").partition("  - name: prod")[0])
     records = (ended(DEV, at=LATER), ended(QA, at=LATER))
     assert stacks_of(action_of(campaign_of(wide), *records)) == [LIVE]
@@ -137,7 +137,7 @@ def test_failure_below_the_limit_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", [state for state in StackState if not state.is_green and state != "rejected"])
 def test_next_command_runs_again(fleet: Fleet, state: StackState) -> None:
-    """Whatever failed in an earlier one: again means to bring the stack to what its program says."""
+    """All that failed in an earlier one: again means to bring the stack to what its program says."""
     assert stacks_of(action_of(campaign_of(fleet), ended(DEV, state, run="before"))) == [DEV]
 
 
@@ -257,6 +257,7 @@ def test_approval_ends_with_its_declaration(tmp_path: Path) -> None:
         (Verb.ROTATE, [{"generation": "old"}], Position.DUE),
         (Verb.ROTATE, [{}, {"verb": Verb.ROLL_BACK, "generation": "old"}], Position.DUE),
         (Verb.ROTATE, [{}, {"verb": Verb.ROLL_BACK, "generation": "old"}, {}], Position.DONE),
+        (Verb.ROTATE, [{}, {"verb": Verb.ROLL_BACK}], Position.DONE),
         (Verb.ROTATE, [{}, {"verb": Verb.PREPARE, "passive": "next"}], Position.DONE),
         (Verb.ROTATE, [{"verb": Verb.PREPARE}], Position.DUE),
         (Verb.PREPARE, [{"verb": Verb.PREPARE}], Position.DONE),
