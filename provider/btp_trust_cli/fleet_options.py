@@ -41,6 +41,13 @@ SchedulerOption = Annotated[
 ]
 AgainOption = Annotated[bool, typer.Option("--again", help="Run stacks once more that the ledger has as done.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the end of a soak in place of ending.")]
+PipelineFlag = Annotated[
+    bool,
+    typer.Option(
+        "--in-pipeline",
+        help="A pipeline keeps the order of the waves: run the chosen stacks, and leave earlier waves aside.",
+    ),
+]
 FormOption = Annotated[PlanForm, typer.Option("--output", "-o", help="How the plan is printed.")]
 ServiceOption = Annotated[
     bool, typer.Option("--service", help="Read the slots from the service, in place of the stacks' states.")

@@ -43,6 +43,8 @@ class DriveRequest(FleetRequest):
     again: bool = False
     wait: bool = False
     """Wait for the end of a soak in place of ending."""
+    in_pipeline: bool = False
+    """A pipeline keeps the order of the waves."""
 
 
 @dataclass
@@ -89,13 +91,21 @@ def run_drive(request: DriveRequest, machine: Machine | None = None) -> Severity
 def _campaign(request: DriveRequest) -> Campaign:
     return Campaign(
         verb=request.verb,
-        waves=request.fleet.waves,
+        waves=_waves(request),
         run=uuid.uuid4().hex[:12],
         parallel=request.parallel,
         chosen=request.chosen,
         # A person who names a stack has a reason to run it, although it is done or was rejected.
         again=request.again or bool(request.stacks),
     )
+
+
+def _waves(request: DriveRequest) -> tuple[Wave, ...]:
+    """Return all waves; in a pipeline those of the chosen stacks alone, as it has run the earlier ones before."""
+    waves, chosen = request.fleet.waves, request.chosen
+    if not request.in_pipeline or chosen is None:
+        return waves
+    return tuple(wave for wave in waves if any(stack.stack in chosen for stack in wave.stacks))
 
 
 def _drive(

@@ -343,6 +343,15 @@ def test_later_wave_waits_for_the_earlier_one(bench: Bench) -> None:
     assert bench.scheduler.tasks == []
 
 
+def test_pipeline_keeps_the_order(bench: Bench) -> None:
+    """A job of it runs its own stack or wave, on a machine that has no ledger."""
+    assert bench.run(stacks=("live",), in_pipeline=True) == Severity.OK
+    assert bench.run(wave="2", in_pipeline=True) == Severity.OK
+    assert bench.scheduler.stacks() == ["acme-qa"]
+    assert bench.run(Verb.PREPARE, in_pipeline=True) == Severity.OK
+    assert len(bench.scheduler.tasks) == 3
+
+
 def test_again_runs_what_is_done(bench: Bench) -> None:
     """The ledger has it as done; `--again` runs it once more."""
     bench.run(Verb.PREPARE)

@@ -87,6 +87,13 @@ def test_matrix_is_a_line(folder: Path) -> None:
     assert [row["stack"] for row in json.loads(line)["include"]] == ["acme-dev"]
 
 
+def test_matrix_of_gitlab_is_yaml(folder: Path) -> None:
+    """To which the jobs of a child pipeline are appended."""
+    terminal = pipes()
+    run_matrix(FleetRequest(folder, wave="1"), Pipeline.GITLAB, None, terminal)
+    assert printed(terminal).startswith(".fleet:\n  parallel:\n    matrix:\n    - FLEET_NAME: acme-dev\n")
+
+
 def test_editors_have_the_schema() -> None:
     """The committed one is that of the code, and describes each key; `btp-trust fleet schema` writes it."""
     text = fleet_schema()

@@ -120,6 +120,7 @@ def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str])
         (["status", "--fail-within", "soon"], "Give whole days, for example 14d."),
         (["notify"], "Give --state PATH"),
         (["notify", "--state", "a", "--as-of", "2028-01-01"], "Add --dry-run"),
+        (["fleet", "rotate", "--in-pipeline"], "Add --wave or --stack"),
         (["metrics", "--serve", "here"], "Give a port or an address"),
         (["metrics", "--serve", "1", "--textfile", "a"], "Give one of --textfile and --serve."),
         *(([name, "--stack", "a", "--all-stacks"], "Give one of --stack and --all-stacks.") for name in COMMANDS),
