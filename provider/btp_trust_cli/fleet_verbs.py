@@ -1,4 +1,4 @@
-"""The commands of `btp-trust fleet` that deploy: prepare, rotate, roll-back. Each imports what it needs when it runs."""
+"""The commands of `btp-trust fleet` that deploy. As in `app`, each imports what it needs when it runs."""
 
 from __future__ import annotations
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from btp_trust.errors import ConfigurationError
+from btp_trust_cli.rendering import render
 from btp_trust_cli.terminal import Terminal
 from btp_trust_fleet.plan.model import WavePlan
-from btp_trust_fleet.plan.text import plan_text
+from btp_trust_fleet.plan.text import wave_parts
 from btp_trust_fleet.stack_run.task import Verb
 from btp_trust_fleet.table.schema import Approval
 
@@ -41,7 +42,8 @@ class Approver:
         Raises:
             ConfigurationError: A person has to be asked, and the command runs in a pipeline.
         """
-        self._terminal.show(plan_text([plan], width=self._terminal.width, is_colored=self._terminal.is_colored) + "\n")
+        parts = wave_parts(plan, self._terminal.width)
+        self._terminal.show(render(parts, width=self._terminal.width, is_colored=self._terminal.is_colored) + "\n")
         return self._by_file(plan) if plan.wave.approval is Approval.FILE else self._by_person(plan)
 
     def _by_file(self, plan: WavePlan) -> str | None:
@@ -49,8 +51,8 @@ class Approver:
         if plan.digest in _digests(path):
             return str(path)
         self._terminal.show(
-            f"The wave {plan.wave.name} waits for its approval: {path} lacks the digest of this plan.\n"
-            f"Commit a line with it after a review: {plan.digest}\n"
+            f"{FOLDER}/{plan.wave.name} lacks the digest of this plan. After a review, commit a line with it:\n"
+            f"{plan.digest}\n\n"
         )
         return None
 

@@ -110,7 +110,7 @@ def _table(summary: Summary) -> Table:
 def _paragraphs(summary: Summary) -> Iterator[tuple[str, Sequence[str]]]:
     for wave in summary.campaign.waves:
         for stack, standing in summary.standings(wave).items():
-            last = summary.history.last(stack.stack)
+            last = next(summary.history.attempts(summary.campaign.verb, stack), None)
             if standing.position is not Position.DONE and last is not None:
                 yield f"{stack.name}, wave {wave.name}: {last_words(last)}", _lines(summary, stack, standing, last)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from btp_trust.formatting import short_fingerprint
 from btp_trust_cli.exit_codes import Severity
+from btp_trust_fleet.stack_run.classification import ALLOWED
 from btp_trust_fleet.stack_run.task import Change, StackOutcome, StackState
 from btp_trust_fleet.table.fleet import FleetStack, Wave
 
@@ -38,7 +39,8 @@ class PlannedStack(Struct, frozen=True):
         """What an update would do: the verb that allows it, `refused`, or how the preview failed."""
         if not self.is_due:
             return self.outcome.state.value
-        return "refused" if self.outcome.change is Change.OTHER else self.outcome.change.value
+        is_allowed = any(self.outcome.change in changes for changes in ALLOWED.values())
+        return self.outcome.change.value if is_allowed else "refused"
 
     @property
     def signers(self) -> tuple[str, str]:

@@ -246,8 +246,7 @@ def test_withheld_approval_changes_nothing(tmp_path: Path) -> None:
     """The command ends, and says what is missing."""
     bench = wide_bench(tmp_path, 2, approval="file")
     assert bench.run() == Severity.WARNING
-    assert bench.summary == "OK: 2 stacks, 2 rotate"  # of the plan
-    assert "wave all waits for its approval: commit its digest in approvals/all" in bench.text
+    assert bench.summary == "WARNING: wave all waits for its approval: commit its digest in approvals/all"
     assert bench.scheduler.stacks(Verb.ROTATE) == []
     digest = next(line.split()[1] for line in bench.text.splitlines() if line.startswith("  digest"))
     (tmp_path / "approvals").mkdir()

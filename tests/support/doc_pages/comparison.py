@@ -21,7 +21,7 @@ _MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<moment>"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
     (re.compile(r"\b\d{8}T\d{6}Z"), "<moment>"),
-    (re.compile(r"\(\d+(\.\d+)?s\)|Duration: \d+s"), "<duration>"),
+    (re.compile(r"\(\d+(\.\d+)?s\)|\(\d+ s\)|Duration: \d+s"), "<duration>"),
     (re.compile(r"\b\d\.\d+e\+09\b"), "<Unix time>"),
     (re.compile(r'(?<=serial_number=")[0-9a-f]+'), "<serial number>"),
     (re.compile(r"(?<=refused calls for )\d+\.\d s"), "<gap>"),

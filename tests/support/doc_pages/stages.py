@@ -16,6 +16,7 @@ from support.doc_pages.surroundings import (
     add_subaccount,
     control_plane,
     copy_service_key_for_examples,
+    create_fleet,
     create_s4_tenant,
     create_subaccount,
     create_targets,
@@ -59,6 +60,7 @@ _WITH_S4_TENANT = "s4-tenant"
 _WITH_OTHER_SUBACCOUNT = "beside-another-subaccount"
 _WITH_RECEIVER = "beside-a-receiver"
 _WITH_KEY_COMMANDS = "key-commands"
+_FLEET = "fleet"
 
 
 class PageProjects:
@@ -73,6 +75,7 @@ class PageProjects:
     `beside-another-subaccount`: `prepared`, with the key of another subaccount's XSUAA as billing-key.json.
     `beside-a-receiver`: `prepared`, with a webhook whose address is in slack-url.
     `key-commands`: `subaccount`, with stand-ins of `vault`, `cf` and `btp` on PATH, which know its key as `prod`.
+    `fleet`: an empty folder but for the service keys of three subaccounts, in keys/.
     `s4-tenant`: `subaccount`, with the S/4HANA tenant my300123 and its communication user in s4.netrc.
     `killed-after-…`: `pulumi up` was killed between its change of the service and its record of the change.
     """
@@ -86,6 +89,11 @@ class PageProjects:
         """Copy the project of a stage to a folder, and start its emulator; the caller closes the workbench."""
         if stage == "nothing":
             return self._bench(folder)
+        if stage == _FLEET:
+            bench = self._bench(folder)
+            _serve(bench)
+            create_fleet(bench)
+            return bench
         copied = "prepared" if stage in {*_TRUSTED_SLOTS, _WITH_OTHER_SUBACCOUNT, _WITH_RECEIVER} else stage
         copied = "subaccount" if stage in {_WITH_S4_TENANT, _WITH_KEY_COMMANDS} else copied
         shutil.copytree(self._stage_folder(copied), folder, dirs_exist_ok=True)

@@ -14,6 +14,7 @@ from support.doc_pages.workbench import PageWorkbench
 
 GUID = "00000000-1111-4222-8333-000000005cdd"
 _OTHER_GUID = "00000000-2222-4333-8444-00000000b111"
+FLEET = ("acme-dev", "acme-qa", "acme-prod")
 CREATED, TODAY = "2026-11-29T08:00:00Z", "2028-11-20T08:00:00Z"
 """When the first certificate of every stage was created, and the date of the stages."""
 _USER = {"user_name": "jane@example.com", "password": "of-jane"}
@@ -50,6 +51,20 @@ def create_subaccount(bench: PageWorkbench) -> None:
     with control_plane(bench) as control:
         control.put("clock", json={"now": CREATED}).raise_for_status()
         control.post("subaccounts", json={"guid": GUID, "subdomain": "acme-dev", "generate": True}).raise_for_status()
+        control.put("clock", json={"now": TODAY}).raise_for_status()
+
+
+def create_fleet(bench: PageWorkbench) -> None:
+    """Create three subaccounts, each with its first certificate, and save their service keys."""
+    (bench.folder / "keys").mkdir()
+    with control_plane(bench) as control:
+        control.put("clock", json={"now": CREATED}).raise_for_status()
+        for number, name in enumerate(FLEET):
+            guid = f"{GUID[:-1]}{number}"
+            account = {"guid": guid, "subdomain": name, "generate": True}
+            control.post("subaccounts", json=account).raise_for_status()
+            key = control.get(f"subaccounts/{guid}/service-key").raise_for_status().text
+            (bench.folder / f"keys/{name}.json").write_text(key)
         control.put("clock", json={"now": TODAY}).raise_for_status()
 
 

@@ -79,7 +79,7 @@ class PageWorkbench:
             done = self._shell(self.values.substitute("pulumi up --yes" if command == "pulumi up" else command))
             stdout, stderr = done.stdout.splitlines(), done.stderr.splitlines()
             failed = done.returncode != 0
-        must_fail = any(line.lstrip().startswith("error:") for line in shown) or "".join(shown[:1]).startswith(_FAILED)
+        must_fail = any(line.lstrip().startswith("error:") or line.startswith(_FAILED) for line in shown)
         problem = "its exit status is wrong" if failed != must_fail else self.values.difference(shown, stdout, stderr)
         everything = "\n".join([*stdout, *stderr])
         assert problem is None, f"{block}: $ {command}\n{problem}\n--- printed:\n{everything}"

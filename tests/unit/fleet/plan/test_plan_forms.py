@@ -124,6 +124,7 @@ def test_document_has_whole_fingerprints(plans: list[WavePlan]) -> None:
     ("outcome", "step", "severity"),
     [
         (planned_rotation("a", change=Change.OTHER), "refused", Severity.CRITICAL),
+        (planned_rotation("a", change=Change.RESTORE), "refused", Severity.CRITICAL),
         (planned_rotation("a", change=Change.ROLL_BACK), "roll-back", Severity.OK),
         (planned_rotation("a", change=Change.PREPARE), "prepare", Severity.OK),
         (outcome_of("a", StackState.POSTPONED), "postponed", Severity.OK),
