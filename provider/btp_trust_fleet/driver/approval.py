@@ -67,9 +67,16 @@ class Approver:
         with interruptible():
             typed = self._ask(f"Type {plan.wave.name} to {self._verb.value.replace('-', ' ')} this wave: ")
         if typed.strip() == plan.wave.name:
-            return getpass.getuser()
+            return _user()
         self._terminal.show(f"The wave {plan.wave.name} stays as it is: its name was left out.\n")
         return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a name for its user
+        return "a person at the terminal"
 
 
 def ask_person(terminal: Terminal) -> Callable[[str], str] | None:

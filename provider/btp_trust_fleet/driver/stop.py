@@ -38,7 +38,13 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
-    """Turn ctrl-C into requests; SIGTERM, by which a pipeline ends a job, counts as two of them."""
+    """Turn ctrl-C into requests; SIGTERM, by which a pipeline ends a job, counts as two of them.
+
+    Python lets only the main thread do that: a driver in another one is stopped by `Stop.request`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         stop.request(2 if number == signal.SIGTERM else 1)

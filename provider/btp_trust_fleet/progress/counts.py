@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
-from btp_trust_fleet.stack_run.task import StackOutcome
+from btp_trust_fleet.stack_run.task import StackOutcome, StackState
 from btp_trust_fleet.table.fleet import FleetStack, Wave
+
+_LATER: Final = frozenset({StackState.LOCKED, StackState.LOST, StackState.POSTPONED})
+"""States after which a stack is still to run."""
 
 
 @dataclass
@@ -53,7 +57,7 @@ class Counts:
         self._durations.append(outcome.ended_at - outcome.started_at)
         if outcome.state.is_green:
             counts.done += 1
-        else:
+        elif outcome.state not in _LATER:
             counts.failed += 1
 
     def time_left(self, wave: Wave) -> timedelta | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,6 +225,15 @@ def test_signals_are_requests() -> None:
         assert stop.is_interrupting
         stop.wait(60)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_driver_runs_in_a_thread(tmp_path: Path) -> None:
+    """Signals are then left to the program around it."""
+    bench, ends = wide_bench(tmp_path, 1), list[Severity]()
+    thread = threading.Thread(target=lambda: ends.append(bench.run()))
+    thread.start()
+    thread.join()
+    assert ends == [Severity.OK]
 
 
 def test_approved_plan_is_what_runs(tmp_path: Path) -> None:

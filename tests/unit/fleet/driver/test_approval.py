@@ -41,6 +41,16 @@ def test_person_types_the_name(tmp_path: Path, answer: str, *, is_approved: bool
     assert ("stays as it is: its name was left out" in printed(terminal)) != is_approved
 
 
+def test_nameless_user_may_approve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers have users without a name."""
+
+    def fail() -> str:
+        raise KeyError
+
+    monkeypatch.setattr("getpass.getuser", fail)
+    assert approver_of(tmp_path, pipes(), "all")(plan_of(tmp_path, "prompt")) == "a person at the terminal"
+
+
 def test_question_names_verb_and_wave(tmp_path: Path) -> None:
     """The wave and the verb are those of the plan above it."""
     asked: list[str] = []

@@ -47,6 +47,8 @@ def test_time_left_is_estimated(tmp_path: Path) -> None:
         counts.start(wave, stack, Clock().now)
         counts.end(wave, stack, outcome_of(stack.stack))
     assert counts.time_left(wave) == timedelta(seconds=9)
+    counts.end(wave, wave.stacks[2], outcome_of("s2", StackState.LOCKED))
+    assert counts.waves["all"].left == 5
     for stack in wave.stacks[2:]:
         counts.end(wave, stack, outcome_of(stack.stack, StackState.FAILED))
     assert counts.time_left(wave) is None
