@@ -172,19 +172,22 @@ class Driver:
         by = self._approve(plan) if plan.digest else "the plan has no change"
         if by is None:
             return False
+        self._record_approval(plan, by)
+        return True
+
+    def _record_approval(self, plan: WavePlan, by: str) -> None:
         self._ledger.append(
             WaveApproved(
                 at=self._clock(),
                 run=self._campaign.run,
-                wave=action.wave.name,
+                wave=plan.wave.name,
                 verb=self._campaign.verb,
-                generation=action.wave.generation,
+                generation=plan.wave.generation,
                 digest=plan.digest or "",
                 plans={each.stack.stack: each.outcome.plan_digest or "" for each in plan.stacks},
                 by=by,
             )
         )
-        return True
 
     def _plan(self, wave: Wave, stacks: Sequence[FleetStack]) -> list[PlannedStack]:
         self._view.planning(wave, stacks)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
+import yaml
 
 from btp_trust.runtime.host import Host
 from btp_trust_cli.exit_codes import Severity
@@ -101,6 +103,14 @@ def test_editors_have_the_schema() -> None:
     shapes = json.loads(text)["$defs"]
     for name in ("SubaccountEntry", "WaveEntry"):
         assert all("description" in value for value in shapes[name]["properties"].values()), name
+
+
+@pytest.mark.parametrize(("old", "new"), [("labels", "label"), ("7d", "7 days"), ("approval: none", "approval: maybe")])
+def test_schema_accepts_the_example(old: str, new: str) -> None:
+    """And rejects what the command refuses."""
+    text, schema = (ROOT / "examples/fleet/fleet.yaml").read_text(), json.loads(fleet_schema())
+    assert jsonschema_rs.is_valid(schema, yaml.safe_load(text))
+    assert not jsonschema_rs.is_valid(schema, yaml.safe_load(text.replace(old, new)))
 
 
 @pytest.fixture
