@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from btp_trust.formatting import format_rfc3339
 from btp_trust_cli.rendering import printable
@@ -12,6 +13,9 @@ from btp_trust_fleet.plan.model import short
 from btp_trust_fleet.plan.text import plural
 from btp_trust_fleet.stack_run.task import StackOutcome
 from btp_trust_fleet.table.fleet import FleetStack, Wave
+
+_REASONS: Final = 2
+"""Sentences of an outcome that fit into a line: that a stack is locked, and by whom."""
 
 
 class PlainView:
@@ -48,8 +52,9 @@ class PlainView:
 
 
 def outcome_words(outcome: StackOutcome) -> str:
-    """Return how a run has ended, with the signers where they differ, and its duration."""
+    """Return how a run has ended, with the signers where they differ, its duration, and why it is other than green."""
     seconds = round((outcome.ended_at - outcome.started_at).total_seconds())
     before, after = short(outcome.signer_before), short(outcome.signer_after)
     signers = f", signer {before} => {after}" if outcome.signer_before != outcome.signer_after else ""
-    return f"{outcome.state.value}{signers} ({seconds} s)"
+    why = "" if outcome.state.is_green else " ".join(outcome.lines[:_REASONS])
+    return f"{outcome.state.value}{signers} ({seconds} s){': ' if why else ''}{why}"

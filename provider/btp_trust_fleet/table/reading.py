@@ -22,6 +22,7 @@ _PLACE: Final = re.compile(r" - at `(?P<key>key in )?`?\$?(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`$")
 _MISSING: Final = re.compile(r"missing required field `(.*)`$")
+_PATTERN: Final = re.compile(r"Expected `str` matching regex .*")
 _EXAMPLES: Final = {
     "name": "name: canary",
     "soak": "soak: 7d",
@@ -84,6 +85,7 @@ def _translate(statement: str, document: Document) -> ConfigurationError:
         return _unknown_key(document, place, where, unknown[1])
     if missing := _MISSING.search(problem):
         return document.refusal(place, f"{where} lacks {missing[1]!r}.", f"Add `{missing[1]}:` to {where}.")
+    problem = _PATTERN.sub("it has another form", problem)
     key = next((step for step in reversed(place) if isinstance(step, str)), "")
     remedy = f"Write it like this: {_EXAMPLES[key]}" if len(place) > 2 else "Write the maps `subaccounts` and `waves`."  # noqa: PLR2004 - a table, a row and a key
     return document.refusal(place, f"{where} is unusable: {problem}.", remedy)

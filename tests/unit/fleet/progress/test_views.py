@@ -29,12 +29,14 @@ def test_plain_lines_begin_with_the_time(tmp_path: Path) -> None:
     view.started(wave, stack)
     view.ended(wave, stack, outcome_of("acme-dev", signer_before=SIGNERS[0], signer_after=SIGNERS[1]))
     view.ended(wave, stack, outcome_of("acme-dev", StackState.FAILED))
+    view.ended(wave, stack, outcome_of("acme-dev", StackState.LOCKED, lines=("It is locked.", "By jane.", "Wait.")))
     view.close()
     assert printed(terminal).splitlines() == [
         "2028-11-01T08:00:01Z canary: plans 1 stack for its approval",
         "2028-11-01T08:00:02Z canary: acme-dev started",
         "2028-11-01T08:00:03Z canary: acme-dev changed, signer aaaaaaaa => bbbbbbbb (3 s)",
         "2028-11-01T08:00:04Z canary: acme-dev failed (3 s)",
+        "2028-11-01T08:00:05Z canary: acme-dev locked (3 s): It is locked. By jane.",
     ]
 
 

@@ -64,7 +64,12 @@ def test_empty_values_count_as_omitted(tmp_path: Path) -> None:
         ("waves:", "other:", 10, ("the file has the unknown key 'other'.", "Use one of: subaccounts, waves.")),
         ("name: quality", "nam: quality", 17, ("waves.2 has the unknown key 'nam'.", "Write `name`.")),
         ("name: quality\n    ", "", 17, ("waves.2 lacks 'name'.", "Add `name:` to waves.2.")),
-        ("soak: 7d", "soak: 1w", 15, ("waves.1.soak is unusable", "Write it like this: soak: 7d")),
+        (
+            "soak: 7d",
+            "soak: 1w",
+            15,
+            ("waves.1.soak is unusable: it has another form.", "Write it like this: soak: 7d"),
+        ),
         ("soak: 7d", "stop_after: 0", 15, ("waves.1.stop_after is unusable", "stop_after: 1")),
         ("soak: 7d", "stop_after: many", 15, ("waves.1.stop_after is unusable", "stop_after: 1")),
         ("approval: none", "approval: maybe", 16, ("waves.1.approval is unusable", "approval: file")),
