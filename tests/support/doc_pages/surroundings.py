@@ -56,7 +56,7 @@ def create_subaccount(bench: PageWorkbench) -> None:
 
 def create_fleet(bench: PageWorkbench) -> None:
     """Create three subaccounts, each with its first certificate, and save their service keys."""
-    (bench.folder / "keys").mkdir()
+    (bench.folder / "keys").mkdir(mode=0o700)
     with control_plane(bench) as control:
         control.put("clock", json={"now": CREATED}).raise_for_status()
         for number, name in enumerate(FLEET):
@@ -64,7 +64,9 @@ def create_fleet(bench: PageWorkbench) -> None:
             account = {"guid": guid, "subdomain": name, "generate": True}
             control.post("subaccounts", json=account).raise_for_status()
             key = control.get(f"subaccounts/{guid}/service-key").raise_for_status().text
-            (bench.folder / f"keys/{name}.json").write_text(key)
+            file = bench.folder / f"keys/{name}.json"
+            file.write_text(key)
+            file.chmod(0o600)
         control.put("clock", json={"now": TODAY}).raise_for_status()
 
 
