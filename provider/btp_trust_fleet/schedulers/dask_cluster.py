@@ -12,6 +12,7 @@ import msgspec
 from distributed import Client, Future
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.parsing import structs
 from btp_trust_fleet.schedulers.dask_security import security_of
 from btp_trust_fleet.schedulers.dask_worker import forbid_second_runs, interrupt_driver, run_encoded, unassigned_tasks
 from btp_trust_fleet.schedulers.outcomes import end_without_result
@@ -78,7 +79,7 @@ class DaskScheduler:
 
     def _fetch(self, future: Future[bytes], task: StackTask, submitted_at: datetime) -> StackOutcome:
         try:
-            return msgspec.json.decode(future.result(), type=StackOutcome)
+            return structs.decode(future.result(), StackOutcome)
         except (Exception, CancelledError) as error:  # noqa: BLE001 - `run_encoded` raises nothing: Dask did
             state, lines = self._lost(error)
         return end_without_result(task, state, lines, submitted_at)

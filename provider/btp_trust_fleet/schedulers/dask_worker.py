@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from btp_trust.parsing import structs
 from btp_trust_fleet.schedulers.outcomes import run_guarded
 from btp_trust_fleet.stack_run.control import RunControl
 from btp_trust_fleet.stack_run.run import run_stack
@@ -30,7 +31,7 @@ def run_encoded(task: bytes, driver: str) -> bytes:
         task: The StackTask.
         driver: Identifies the driver, which may interrupt its own tasks.
     """
-    outcome = run_guarded(run_stack, msgspec.json.decode(task, type=StackTask), _control(driver))
+    outcome = run_guarded(run_stack, structs.decode(task, StackTask), _control(driver))
     return msgspec.json.encode(outcome)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from btp_trust.errors import UnreadableState
+from btp_trust.parsing import structs
 from btp_trust.property_bag import SignerSummary
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.switchover.schema import PlannedSwitchover
@@ -119,7 +120,7 @@ def parse_preview(printed: bytes) -> PreviewDocument:
         UnreadableState: It is other than that JSON.
     """
     try:
-        return msgspec.json.decode(printed, type=PreviewDocument)
+        return structs.decode(printed, PreviewDocument)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     # Raised after the handler: the decoder's error quotes the output.
@@ -133,7 +134,7 @@ def trigger_inputs(inputs: dict[str, Any]) -> TriggerInputs:
         UnreadableState: They have another form than this provider writes: an older or newer one, or a secret.
     """
     try:
-        return msgspec.convert(inputs, TriggerInputs)
+        return structs.convert(inputs, TriggerInputs)
     except msgspec.ValidationError:
         pass
     raise _unreadable("The inputs of a RotationTrigger in the preview are unreadable.")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from btp_trust.parsing import structs
 from btp_trust.rotation.evidence import Evidence, Verdict
 from btp_trust_fleet.stack_run.preview_document import PreviewDocument
 
@@ -45,7 +46,7 @@ class _Export(msgspec.Struct):
 def parse_export(printed: bytes) -> SignerRecord:
     """Read `pulumi stack export`; what is unreadable says nothing."""
     try:
-        export = msgspec.json.decode(printed, type=_Export)
+        export = structs.decode(printed, _Export)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return SignerRecord()
     resources = [] if export.deployment is None else export.deployment.resources
@@ -78,7 +79,7 @@ def _is_of_kind(urn: str, kind: str) -> bool:
 
 def _record(outputs: Mapping[str, Any]) -> SignerRecord:
     try:
-        read = msgspec.convert(outputs, _Outputs)
+        read = structs.convert(outputs, _Outputs)
     except msgspec.ValidationError:
         return SignerRecord()
     failed = read.failed_generation is not None or read.rollback_outcome_unknown is not None

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from btp_trust.parsing import structs
 from btp_trust_fleet.stack_run.preview_document import Diagnostic, ResourceState
 
 
@@ -44,7 +45,7 @@ def parse_events(printed: bytes) -> UpdateEvents:
 
 def _parse(line: bytes) -> _Event | None:
     try:
-        return msgspec.json.decode(line, type=_Event)
+        return structs.decode(line, _Event)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -345,7 +345,7 @@ def test_postponed_rotation_is_for_later(tmp_path: Path) -> None:
     assert bench.run() == Severity.OK
 
 
-def test_later_wave_waits_for_the_earlier_one(bench: Bench) -> None:
+def test_later_wave_waits_for_earlier(bench: Bench) -> None:
     """Also when it is chosen alone."""
     assert bench.run(wave="production") == Severity.WARNING
     assert bench.summary == "WARNING: wave canary comes first, and has stacks that are still to run"

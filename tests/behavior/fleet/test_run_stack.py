@@ -78,7 +78,7 @@ def test_unseen_signer_is_the_recorded_one(pulumi: FakePulumiRuns) -> None:
 
 
 @pytest.mark.parametrize("verb", [Verb.PLAN, Verb.PREPARE])
-def test_what_is_not_allowed_ends_before_update(pulumi: FakePulumiRuns, verb: Verb) -> None:
+def test_forbidden_change_ends_before_update(pulumi: FakePulumiRuns, verb: Verb) -> None:
     """A plan and a refusal run one command alone."""
     pulumi.answer("preview", printed(*ROTATING))
     outcome = _run(pulumi, verb)

@@ -45,14 +45,19 @@ def test_first_use_in_several_threads(use: str) -> None:
 
 
 def test_only_this_module_converts() -> None:
-    """What runs in threads converts by this module; hand-over runs in the one thread of a program."""
+    """What runs in threads converts by this module; three modules run in the one thread of a program or a driver."""
     direct = {
         str(path.relative_to(ROOT / "provider"))
-        for package in ("btp_trust", "btp_trust_cli")
+        for package in ("btp_trust", "btp_trust_cli", "btp_trust_fleet")
         for path in (ROOT / "provider" / package).rglob("*.py")
         if _converts(path.read_text())
     }
-    assert direct == {"btp_trust/parsing/structs.py", "btp_trust/handover/hand_over.py"}
+    assert direct == {
+        "btp_trust/parsing/structs.py",
+        "btp_trust/handover/hand_over.py",
+        "btp_trust_fleet/ledger/ledger_file.py",
+        "btp_trust_fleet/table/reading.py",
+    }
 
 
 def _converts(source: str) -> bool:

@@ -193,7 +193,7 @@ def test_chosen_stacks_alone_run(fleet: Fleet) -> None:
     assert ending_of(action_of(canary, ended(DEV))) == (Ending.DONE, None)
 
 
-def test_chosen_part_of_a_wave_is_done(tmp_path: Path) -> None:
+def test_chosen_part_of_wave_is_done(tmp_path: Path) -> None:
     """Although others of the wave are still to run, or were rejected."""
     campaign = campaign_of(sample_fleet(tmp_path, wide_table(3)), chosen=frozenset({"s0"}), again=True)
     rejected = ended("s1", StackState.REJECTED, run="before", generation="2")

@@ -131,7 +131,7 @@ def test_document_has_whole_fingerprints(plans: list[WavePlan]) -> None:
         (outcome_of("a", StackState.LOCKED), "locked", Severity.CRITICAL),
     ],
 )
-def test_step_is_what_an_update_would_do(fleet: Fleet, outcome: StackOutcome, step: str, severity: Severity) -> None:
+def test_step_is_that_of_update(fleet: Fleet, outcome: StackOutcome, step: str, severity: Severity) -> None:
     """The verb that lets it through, or why it stays."""
     (plan,) = plans_of(fleet, outcome)
     assert (plan.stacks[0].step, plan_severity([plan])) == (step, severity)
