@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from btp_trust_emulator import Emulator
+from support.processes import wait_until
 from support.pulumi_project import AS_INSTALLED, PulumiProject, adopting_program, program_environment
+from support.quick_python import LAUNCHER
 
 KEY = "btp-trust:userToken"
+PROBE = """\
+import os, sys
+variables = {name: value for name, value in os.environ.items() if name not in {"_", "LC_CTYPE", "PYTHONEXECUTABLE"}}
+print(sys.argv, sys.path, os.getcwd(), sys.executable, __name__, __file__, variables, sys.stdin.read())
+raise SystemExit(3)
+"""
+INTERRUPTED = """\
+import time
+try:
+    print("runs", flush=True)
+    time.sleep(99)
+except KeyboardInterrupt:
+    raise SystemExit(5)
+"""
 
 
 @pytest.fixture
@@ -48,6 +66,58 @@ def test_copied_stack_is_selected(project: PulumiProject) -> None:
     """A copy has the name of its stack, and no resources."""
     assert [each["name"] for each in json.loads(project.pulumi("stack", "ls", "--json").text)] == [project.stack]
     assert project.state() == {}
+
+
+def test_quick_python_runs_as_python(tmp_path: Path) -> None:
+    """A script sees the same words, paths and variables, reads the same stream, ends with the same status."""
+    script = tmp_path / "pulumi-language-python-exec"
+    script.write_text(PROBE)
+    quick, real = (
+        subprocess.run(
+            [python, str(script), "a", "b c"],
+            cwd=tmp_path,
+            env=probe_environment(),
+            input="text",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for python in (LAUNCHER, "python3")
+    )
+    assert (quick.returncode, real.returncode) == (3, 3), quick.stderr
+    assert quick.stdout == real.stdout
+
+
+def test_quick_python_previews_as_python(tmp_path: Path) -> None:
+    """Program and plugin run in both ways, and Pulumi shows the same."""
+    with Emulator(socket=True, key_size=1024) as emulator:
+        guid = emulator.create_subaccount(generate=True).guid
+        project = PulumiProject(tmp_path, emulator, guid).create_stack(adopting_program()).set_service_key()
+        quick, real = (
+            re.sub(r"Duration: .*|^@.*", "", project.preview("--diff").text, flags=re.MULTILINE).split()
+            for project.variables in ({}, AS_INSTALLED)
+        )
+    assert quick == real
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 5), (signal.SIGKILL, -signal.SIGKILL)])
+def test_quick_python_passes_signals_on(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    """A process is interrupted, and killed, with the launcher: its streams are closed."""
+    script = tmp_path / "pulumi-language-python-exec"
+    script.write_text(INTERRUPTED)
+    with subprocess.Popen([LAUNCHER, script], env=probe_environment(), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(number)
+        assert process.stdout.read() == b""
+    assert process.returncode == status
+
+
+def probe_environment() -> dict[str, str]:
+    """Return the environment of commands, once its server answers."""
+    environment = program_environment()
+    wait_until(Path(environment["QUICK_PYTHON_SERVER"]).exists)
+    return environment
 
 
 def pip_output(variables: dict[str, str], *words: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.intercepting_proxy import Boundary, BoundarySide, InterceptingProxy, intercept
-from support.pulumi_project import CommandOutput, PulumiProject, assert_no_secret
+from support.pulumi_project import AS_INSTALLED, CommandOutput, PulumiProject, assert_no_secret
 
 
 def session_processes(leader: int) -> dict[int, str]:
@@ -111,7 +111,7 @@ def run_in_background(project: PulumiProject, *words: str) -> Iterator[RunningCo
         subprocess.Popen(
             project.command(*words),
             cwd=project.program,
-            env=project.environment,
+            env={**project.environment, **AS_INSTALLED},  # processes of this session, not of a server
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
