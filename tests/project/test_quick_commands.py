@@ -88,6 +88,16 @@ def test_quick_python_runs_as_python(tmp_path: Path) -> None:
     assert quick.stdout == real.stdout
 
 
+def test_state_is_what_pulumi_exports(tmp_path: Path) -> None:
+    """The resources in the file of a stack are those of an export."""
+    with Emulator(socket=True, key_size=1024) as emulator:
+        guid = emulator.create_subaccount(generate=True).guid
+        project = PulumiProject(tmp_path, emulator, guid).create_stack(adopting_program()).set_service_key()
+        project.up()
+    exported = json.loads(project.pulumi("stack", "export").text)["deployment"]["resources"]
+    assert list(project.state().values()) == exported
+
+
 def test_quick_python_previews_as_python(tmp_path: Path) -> None:
     """Program and plugin run in both ways, and Pulumi shows the same."""
     with Emulator(socket=True, key_size=1024) as emulator:

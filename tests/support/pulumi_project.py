@@ -252,9 +252,12 @@ class PulumiProject:
         }
 
     def state(self) -> dict[str, Any]:
-        """Return {name: resource} of the stack's state."""
-        exported = json.loads(self.pulumi("stack", "export").text)
-        return {each["urn"].rpartition("::")[2]: each for each in exported["deployment"].get("resources", [])}
+        """Return {name: resource} of the stack's state, as `pulumi stack export` shows them."""
+        (file,) = self.folder.glob(f"backend/.pulumi/stacks/*/{self.stack}.json")
+        text = file.read_text()
+        assert_no_secret(text, self.known_secrets)
+        latest = json.loads(text)["checkpoint"]["latest"] or {}
+        return {each["urn"].rpartition("::")[2]: each for each in latest.get("resources", [])}
 
     def slots(self) -> tuple[str | None, str | None]:
         """Return the fingerprints in the active and the passive slot."""
