@@ -7,6 +7,7 @@ import gc
 import warnings
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pulumi
 import pytest
 
@@ -16,15 +17,23 @@ from support.tracing import Untraced, untraced_children
 
 MEASURED = {"behavior", "emulator", "unit", "wire"}
 """Folders whose tests reach every branch; the others repeat what these do, as long processes of many commands."""
+REPEATING = {"test_hand_over.py", "test_markdown.py", "test_property_bag.py"}
+"""Modules whose properties take longest, and reach no branch that their examples leave out."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure coverage only where this is needed: a traced test takes twice as long."""
-    if item.path.relative_to(ROOT / "tests").parts[0] in MEASURED:
+    if is_measured(item):
         return (yield)
     with untraced_children(), Untraced():
         return (yield)
+
+
+def is_measured(item: pytest.Item) -> bool:
+    """Return True for a test of these folders, unless this is a property that repeats what examples reach."""
+    repeats = item.path.name in REPEATING and hypothesis.is_hypothesis_test(getattr(item, "obj", None))
+    return item.path.relative_to(ROOT / "tests").parts[0] in MEASURED and not repeats
 
 
 @pytest.fixture(scope="module")
