@@ -21,6 +21,12 @@ REPEATING = {"test_hand_over.py", "test_markdown.py", "test_property_bag.py"}
 """Modules whose properties take longest, and reach no branch that their examples leave out."""
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out what all tests share: thousands of collected tests, and the libraries."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure coverage only where this is needed: a traced test takes twice as long."""
