@@ -21,8 +21,8 @@ def allow_more() -> None:
     if pool is None or pool._max_workers >= THREADS:  # noqa: SLF001 - see above
         return
     pool._max_workers = THREADS  # noqa: SLF001 - see above
-    for _ in range(THREADS):
-        # Calls that arrived before this one wait in the pool's queue: only a further one makes it start a thread.
+    # The pool starts a thread with a further call alone, so calls that wait in its queue get one each.
+    for _ in range(min(pool._work_queue.qsize(), THREADS)):  # noqa: SLF001 - see above
         pool.submit(_do_nothing)
 
 
