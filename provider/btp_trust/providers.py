@@ -159,7 +159,7 @@ class _TrustProvider(ResourceProvider):
 
 
 def _without_announcement(news: PropertyBag) -> tuple[PropertyBag, str | None]:
-    """Take out the connections that the program announces: neither a preview nor the state has them."""
+    """Take out the connections that the program announces: neither a preview nor the state has the value."""
     rest = dict(news)
     return rest, rest.pop(ANNOUNCED, None)
 

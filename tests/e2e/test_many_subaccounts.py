@@ -11,7 +11,7 @@ from support.pulumi_project import PulumiProject
 
 CONNECTIONS = ("berlin", "turin", "lyon")
 PROGRAM = """
-from pulumi import ResourceOptions
+from pulumi import ResourceOptions, export
 from btp_trust import ActiveTrustCertificate, PassiveTrustCertificate, RotationTrigger
 
 earlier = []
@@ -23,6 +23,7 @@ for name, signer in {signers}.items():
     )
     ActiveTrustCertificate(f"{{name}}-signing", connection=name, rotation=rotation)
     earlier.append(rotation)
+export("whole", following)
 """
 
 
@@ -44,6 +45,9 @@ def test_broken_connection_withholds_all_writes(
 
     planned = json.loads(project.preview("--json").text)
     assert planned["changeSummary"] == {"same": 10}
+    whole = project.state()["project-dev"]["outputs"]["whole"]
+    assert "fingerprint" in whole
+    assert "announced_connections" not in whole
     assert "announced" not in str(planned)
     assert sorted(entry.subaccount or "" for entry in emulator.journal()) == sorted([*guids.values()] * 3)
 

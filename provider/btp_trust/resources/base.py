@@ -9,7 +9,7 @@ import pulumi
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
-from btp_trust.arguments import DEFAULT_CONNECTION
+from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
 from btp_trust.resources.event_loop import wait_for_registrations_first
 from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
 from btp_trust.secret_guard.detection import find_secret
@@ -71,6 +71,8 @@ class TrustResource(Resource):
         # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
         checked = refuse_when_known(self, opts)
         super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)
+        # Pulumi makes an attribute of each input, and `pulumi.export(name, resource)` would show this one.
+        vars(self).pop(ANNOUNCED, None)
 
 
 def unless_default(connection: str) -> str | None:

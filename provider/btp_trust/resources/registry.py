@@ -29,6 +29,8 @@ class _Program(dict[tuple[str, str], DeclaredResource]):
         super().__init__()
         self.connections: Counter[str] = Counter()
         """How many resources use each connection."""
+        self.left_out: set[str] = set()
+        """Connections to subaccounts that the same command may create."""
         self.announced = 0
         """How many resources were announced."""
         self.announcements = 0
@@ -65,24 +67,37 @@ def warned_by(connection: str, *kinds: str) -> pulumi.Output[str | None]:
     return pulumi.Output.from_input(find())
 
 
-def announce(connection: str) -> pulumi.Output[str | None]:
+def announce(connection: Any, subaccount_id: Any) -> pulumi.Output[str | None]:
     """Return an input that tells the plugin which connections the program uses, so that their slots are read ahead.
 
-    `check` takes the input out: previews and the state never have it. Its text is the JSON of {connection: number of
-    resources}; of a map, Pulumi would serialize each value in a turn of its own, and the resource would come last.
+    `check` takes the input out: previews and the state have its name, among the dependencies, and no value. Its text
+    is the JSON of {connection: number of resources}; of a map, Pulumi would serialize each value in a turn of its own,
+    and the resource would come last.
     """
     program, is_mocked = _current_program(), _is_mocked()
-    program.connections[connection] += 1
+    _use(program, connection, subaccount_id)
 
     async def write() -> str | None:
         # Awaited when the resource is registered, as in `warned_by`.
-        total = program.connections.total()
+        announced = {name: count for name, count in program.connections.items() if name not in program.left_out}
+        total = sum(announced.values())
         if is_mocked or (total == program.announced and program.announcements >= _ANNOUNCEMENTS):
             return None
         program.announced, program.announcements = total, program.announcements + 1
-        return json.dumps(program.connections)
+        return json.dumps(announced)
 
     return pulumi.Output.from_input(write())
+
+
+def _use(program: _Program, connection: Any, subaccount_id: Any) -> None:
+    """Count a resource of a connection."""
+    if not isinstance(connection, str):  # an output, known only to the plugin
+        return
+    program.connections[connection] += 1
+    # An output may name a subaccount that the same command creates: its key may have yet to come, and a failure to
+    # find that would be kept.
+    if isinstance(subaccount_id, pulumi.Output):
+        program.left_out.add(connection)
 
 
 def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:

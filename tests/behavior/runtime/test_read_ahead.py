@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pulumi
 import pytest
 
 from btp_trust.errors import CredentialsRejected, Refused
@@ -105,16 +107,38 @@ def test_names_are_those_of_the_resource(two: TwoSubaccounts) -> None:
     assert report.inputs["signer"]["subaccount"] == f"Second of two ({two.second[:8]})"
 
 
-def test_program_announces_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first eight resources announce all connections; a later one does if more were declared since."""
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
+    """A program outside of mocks: declares resources, each by its connection and subaccount; gives what they announce.
+
+    An argument that is a function is an output with its result.
+    """
     monkeypatch.setattr(registry, "_is_mocked", lambda: False)
     program = registry._Program()
     monkeypatch.setattr(registry, "_current_program", lambda: program)
 
-    async def declare(*names: str) -> list[str | None]:
-        outputs = [registry.announce(name) for name in names]
+    def argument(value: Any) -> Any:
+        return pulumi.Output.from_input(value()) if callable(value) else value
+
+    async def run(resources: tuple[tuple[Any, Any], ...]) -> list[str | None]:
+        outputs = [registry.announce(argument(connection), argument(guid)) for connection, guid in resources]
         return [await output.future() for output in outputs]
 
-    first = asyncio.run(declare(*["a", "b"] * 5))
+    return lambda *resources: asyncio.run(run(resources))
+
+
+def test_program_announces_its_connections(declare: Callable[..., list[str | None]]) -> None:
+    """The first eight resources announce all connections; a later one does if more were declared since."""
+    first = declare(*[("a", None), ("b", "guid")] * 5)
     assert first == [*['{"a": 5, "b": 5}'] * 8, None, None]
-    assert asyncio.run(declare("c", "a")) == ['{"a": 6, "b": 5, "c": 1}', None]
+    assert declare(("c", None), ("a", None)) == ['{"a": 6, "b": 5, "c": 1}', None]
+
+
+def test_outputs_are_left_out(declare: Callable[..., list[str | None]]) -> None:
+    """A subaccount that is an output may be created by the same command, and a connection that is one is unknown."""
+
+    async def output() -> str:
+        return "new"
+
+    resources = [("new", output), (output, None), ("new", "guid"), ("a", None)]
+    assert declare(*resources) == ['{"a": 1}'] * 4
