@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from btp_trust.errors import ConfigurationError
+from btp_trust.secret_guard.detection import find_secret
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
 
 CONNECTIONS_FILE: Final = "btp-trust:connectionsFile"
@@ -49,3 +50,19 @@ def parse_credentials(text: str, where: str, remedy: str) -> dict[str, str]:
             remedy,
         )
     return {name: json.dumps(key) for name, key in keys.items()}
+
+
+def refuse_misplaced_key(setting: str, text: str) -> None:
+    """Refuse credentials in a setting that is shown in messages and kept in plain text.
+
+    The program refuses them as well, but `pulumi refresh` and `pulumi destroy` run no program.
+
+    Raises:
+        ConfigurationError: There are some. The message leaves them out.
+    """
+    if find_secret(text) is not None:
+        raise ConfigurationError(
+            f"The config {setting} holds credentials.",
+            "It is kept in plain text, so everybody who reads the stack's settings gets them.",
+            f"Renew these credentials, and take them out of the setting: pulumi config rm {setting}",
+        )

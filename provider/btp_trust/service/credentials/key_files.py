@@ -16,7 +16,12 @@ from typing import Final
 
 from btp_trust.errors import ConfigurationError, CredentialsMissing
 from btp_trust.parsing.text_decoding import decode
-from btp_trust.service.credentials.credentials_by_name import CONNECTIONS_FILE, FoundCredentials, parse_credentials
+from btp_trust.service.credentials.credentials_by_name import (
+    CONNECTIONS_FILE,
+    FoundCredentials,
+    parse_credentials,
+    refuse_misplaced_key,
+)
 
 _SUFFIX: Final = ".json"
 _MAX_KEY_BYTES: Final = 1 << 20
@@ -74,6 +79,7 @@ class KeyFiles:
             return stat.S_ISDIR(self._path.stat().st_mode)
         except (OSError, ValueError) as error:
             reason = type(error).__name__
+        refuse_misplaced_key(CONNECTIONS_FILE, self._label)
         raise CredentialsMissing(
             f"The path of {CONNECTIONS_FILE} cannot be read: {self._label!r}.",
             f"{reason} for {str(self._path)!r}; a relative path counts from the folder of Pulumi.yaml.",

@@ -51,6 +51,13 @@ def refusal(find: Callable[..., object], *arguments: object) -> str:
     return str(caught.value)
 
 
+def test_misplaced_key_is_hidden(tmp_path: Path) -> None:
+    """A key in place of the path is refused without being shown, for each command that lists or reads."""
+    keys = files(TEXT, tmp_path)
+    assert "holds credentials" in refusal(keys.find, "prod")
+    assert "holds credentials" in refusal(keys.names)
+
+
 def test_folder_has_one_file_each(tmp_path: Path) -> None:
     """A used connection costs one file; the others stay unread, also unusable ones."""
     write(tmp_path / "keys/prod.json")
