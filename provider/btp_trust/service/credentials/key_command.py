@@ -19,7 +19,11 @@ from msgspec import Struct
 from btp_trust.errors import ConfigurationError, EngineExited, TrustError
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.service.credentials import wrong_key
-from btp_trust.service.credentials.credentials_by_name import SERVICE_KEY_COMMAND, FoundCredentials
+from btp_trust.service.credentials.credentials_by_name import (
+    SERVICE_KEY_COMMAND,
+    FoundCredentials,
+    refuse_misplaced_key,
+)
 from btp_trust.service.transport.decoding import NO_JSON, DecodingError, decode, find_json_object, to_text
 from btp_trust.service.transport.redaction import redact
 
@@ -87,12 +91,20 @@ class KeyCommand:
     def _try(self, name: str) -> FoundCredentials | TrustError:
         try:
             argv = [*_parse_words(self._setting), _as_argument(name)]
-            with _turns:
-                done = self._run(argv, name)
+            done = self._run_in_turn(argv, name)
             _require_success(done, argv[0], name)
             return FoundCredentials(_require_object(done, argv[0], name), f"the output of {argv[0]!r} for {name!r}")
         except TrustError as error:
             return error
+
+    def _run_in_turn(self, argv: list[str], name: str) -> ChildOutput:
+        if not _turns.acquire(timeout=self._surroundings.seconds_left()):
+            why = f"It was never run: {_AT_ONCE} others were running all the time that the operation had."
+            raise _failed(argv[0], name, why, "Run it by hand for these connections, and see why it takes so long.")
+        try:
+            return self._run(argv, name)
+        finally:
+            _turns.release()
 
     def _run(self, argv: list[str], name: str) -> ChildOutput:
         # Imported on use: most stacks have no command.
@@ -113,7 +125,7 @@ class KeyCommand:
                 must_stop=given.engine_exited,
             )
         except TimeoutError:
-            why, remedy = f"It had not ended after {seconds:g} s, and was stopped.", _RUN_BY_HAND
+            why, remedy = f"It had not ended after {seconds:.3g} s, and was stopped.", _RUN_BY_HAND
         except Stopped:
             raise _engine_exited(name) from None
         except (OSError, ValueError) as error:
@@ -158,6 +170,7 @@ def _parse_words(setting: str) -> list[str]:
             f"Set it again, for example: pulumi config set {SERVICE_KEY_COMMAND} "
             '\'["vault", "kv", "get", "-format=json", "-mount=btp-trust"]\'',
         )
+    refuse_misplaced_key(SERVICE_KEY_COMMAND, words[0])
     return words
 
 

@@ -190,6 +190,20 @@ def test_failed_command_has_its_reason(tmp_path: Path, words: list[str], why: st
     assert f"{words[0]!r} of btp-trust:serviceKeyCommand gave no service key for connection 'prod'" in message
 
 
+def test_turn_may_come_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While others run for all the time that an operation has, its own command is never run, and the error says so."""
+    monkeypatch.setattr(key_command, "_turns", threading.BoundedSemaphore(1))
+    key_command._turns.acquire()
+    message = refusal(places(["sh", "-c", "touch run"], tmp_path, seconds_left=lambda: 0.01))
+    assert "It was never run: 8 others were running" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_misplaced_key_is_hidden(tmp_path: Path) -> None:
+    """A key in place of the program is refused without being shown."""
+    assert "holds credentials" in refusal(places([TEXT], tmp_path))
+
+
 def test_key_of_another_service_is_named(tmp_path: Path) -> None:
     """The place of an unusable key is the output of the command."""
     key = {**KEY, "app_tid": "S3CRET"}
