@@ -89,7 +89,15 @@ class ReadAhead:
     def _fill(self) -> None:
         """Start to read as many connections as may be ahead."""
         for name in self._take():
+            self._start(name)
+
+    def _start(self, name: str) -> None:
+        try:
             self._start_thread(partial(self._run, name))
+        except RuntimeError:  # the machine allows no further thread: the resource reads by itself
+            with self._changed:
+                self._running.discard(name)
+                self._changed.notify_all()
 
     def _take(self) -> list[str]:
         with self._changed:
@@ -110,4 +118,4 @@ class ReadAhead:
             started = self._take()
             self._changed.notify_all()
         for each in started:
-            self._start_thread(partial(self._run, each))
+            self._start(each)

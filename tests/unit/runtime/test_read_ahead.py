@@ -90,6 +90,19 @@ def test_failed_reading_leaves_others() -> None:
     assert read == ["c1", "c2"]
 
 
+def test_missing_threads_keep_nobody_waiting() -> None:
+    """A machine that allows no further thread: the resources read by themselves, and a write goes on."""
+
+    def refuse(_function: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ahead = ReadAhead(2, list[str]().append, refuse)
+    ahead.announce(dict.fromkeys(NAMES, 1))
+    ahead.enter("c0")
+    ahead.read_all()
+    assert not ahead._running
+
+
 def test_reading_begins_with_first_resource() -> None:
     """An announcement alone leaves the services alone: with `--target`, all of them may be out of use."""
     read = list[str]()
