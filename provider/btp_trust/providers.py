@@ -74,7 +74,7 @@ class _TrustProvider(ResourceProvider):
     @contextmanager
     def _planning(self, props: PropertyBag) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
         """The same for a call that plans: one that fails counts as a change due on its connection."""
-        with self._operation(props) as (session, lifecycle):
+        with self._operation(props) as (session, lifecycle), session.partial.planning():
             try:
                 yield session, lifecycle
             except TrustError:
@@ -83,7 +83,7 @@ class _TrustProvider(ResourceProvider):
 
     def _record_plan(self, session: Session, props: PropertyBag, *, is_due: bool) -> None:
         if self._is_announced:
-            session.partial.record(str(props.get("connection", DEFAULT_CONNECTION)), is_due=is_due)
+            session.partial.record(_connection(props), is_due=is_due)
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take Pulumi's configuration; errors of this process show their message alone, without a traceback."""
@@ -107,6 +107,7 @@ class _TrustProvider(ResourceProvider):
             return CheckResult({}, [CheckFailure(refusal.prop, str(refusal))])
         with self._planning(_olds or news) as (session, lifecycle):
             session.read_ahead.announce(json.loads(announced or "{}"))
+            session.partial.begin_plan(_connection(news))
             arguments = with_recorded_subaccount(news, known(_olds), lifecycle.inputs)
             unplanned = unplanned_inputs(news, lifecycle.inputs)
             # This command creates the subaccount, so its slots are read and planned in the deployment.
@@ -156,6 +157,10 @@ class _TrustProvider(ResourceProvider):
         """Remove what is the resource's own, if its lifecycle removes anything."""
         with self._operation(_props) as (session, lifecycle):
             lifecycle.delete(session, from_bag(known(_props), lifecycle.state))
+
+
+def _connection(props: PropertyBag) -> str:
+    return str(props.get("connection", DEFAULT_CONNECTION))
 
 
 def _without_announcement(news: PropertyBag) -> tuple[PropertyBag, str | None]:

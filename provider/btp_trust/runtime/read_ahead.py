@@ -79,12 +79,16 @@ class ReadAhead:
         self._fill()
 
     def read_all(self) -> None:
-        """Read all announced connections, however far ahead, and wait until that is done."""
+        """Start to read all announced connections, however far ahead."""
         with self._changed:
             self._is_unlimited = True
         self._fill()
+
+    def wait(self, seconds: float | None = None) -> list[str]:
+        """Wait until nothing is being read, for so many seconds at most; return what still is."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._running)
+            self._changed.wait_for(lambda: not self._running, seconds)
+            return sorted(self._running)
 
     def _fill(self) -> None:
         """Start to read as many connections as may be ahead."""

@@ -1,7 +1,7 @@
 """What one process shares: its connections, the readings and plans of its subaccounts, and what it has printed.
 
 Provider instances are empty, because Pulumi pickles them into the state; all of them use the one `Session`.
-The engine runs a process for a preview and another for the changes, and calls it from four threads.
+The engine runs a process for a preview and another for the changes, and calls it from many threads.
 """
 
 from __future__ import annotations
@@ -66,7 +66,12 @@ class Session:
         limit = 0 if self.offline else parse_read_ahead(config)
         self.read_ahead = ReadAhead(limit, self._reach, self.host.start_thread)
         self.partial = PartialDeployment(
-            self.read_ahead, self._reach, self.host, is_allowed=_read_switch(config, PARTIAL)
+            self.read_ahead,
+            self._reach,
+            self.host,
+            self.retry_policy,
+            self.print_note,
+            is_allowed=_read_switch(config, PARTIAL),
         )
 
     def subaccount(self, connection: str, expected: str | None, prop: str = "subaccount_id") -> Subaccount:
@@ -92,7 +97,8 @@ class Session:
         Raises:
             TrustError: It failed, now or before.
         """
-        with self.retry_policy.deadline():
+        # Of its own: a write may reach a hundred connections before it begins.
+        with self.retry_policy.fresh_deadline():
             account = self._subaccount(self._connections.open(DESTINATION, connection))
             if not account.was_read:
                 account.snapshot()

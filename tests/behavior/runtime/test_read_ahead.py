@@ -96,6 +96,16 @@ def test_broken_connection_withholds_all_writes(two: TwoSubaccounts) -> None:
     assert two.engine.slots == before[::-1]
 
 
+def test_refresh_tells_nothing_of_plans(two: TwoSubaccounts) -> None:
+    """`up --refresh --skip-preview`: that a refresh finds the second subaccount as recorded leaves its plan open."""
+    before = two.engine.slots
+    two.break_second()
+    two.signers = dict.fromkeys(two.signers, "2028-11")
+    with pytest.raises(Refused, match="connection 'second' is out of reach"):
+        two.engine._run(two.program, None, (), dry_run=False, refreshes=True)
+    assert two.engine.slots == before
+
+
 def test_names_are_those_of_the_resource(two: TwoSubaccounts) -> None:
     """A subaccount that was read ahead, before a resource has named it, has that name in its plan all the same."""
 

@@ -54,7 +54,7 @@ def test_window_bounds_readings(limit: int, announced: list[str], steps: list[st
 
 @given(limit=st.integers(1, 5), entered=st.lists(st.sampled_from(NAMES), max_size=3))
 def test_all_are_read_on_demand(limit: int, entered: list[str]) -> None:
-    """`read_all` reads each connection that no resource has read, `limit` at a time."""
+    """`read_all` reads each connection that no resource has read, `limit` at a time, and `wait` waits for that."""
     read, running, most, lock = list[str](), set[str](), [0], threading.Lock()
 
     def read_slots(name: str) -> None:
@@ -70,6 +70,7 @@ def test_all_are_read_on_demand(limit: int, entered: list[str]) -> None:
     for name in entered:
         ahead.enter(name)
     ahead.read_all()
+    assert ahead.wait() == []
     assert {*read, *entered} == set(NAMES)
     assert len(read) == len(set(read))
     assert most[0] <= limit
@@ -91,16 +92,16 @@ def test_failed_reading_leaves_others() -> None:
 
 
 def test_missing_threads_keep_nobody_waiting() -> None:
-    """A machine that allows no further thread: the resources read by themselves, and a write goes on."""
+    """At the machine's limit of threads, the resources read by themselves, and a write goes on."""
 
     def refuse(_function: Callable[[], None]) -> None:
-        raise RuntimeError("can't start new thread")
+        raise RuntimeError("too many")
 
     ahead = ReadAhead(2, list[str]().append, refuse)
     ahead.announce(dict.fromkeys(NAMES, 1))
     ahead.enter("c0")
     ahead.read_all()
-    assert not ahead._running
+    assert ahead.wait(0) == []
 
 
 def test_reading_begins_with_first_resource() -> None:

@@ -93,7 +93,7 @@ class RetryPolicy:
         self.timeouts = timeouts
         self._sleep = sleep
         self._monotonic = monotonic
-        # Pulumi calls the provider from four threads, each with an operation of its own.
+        # Pulumi calls the provider from many threads, each with an operation of its own.
         self._thread = threading.local()
 
     @contextmanager
@@ -116,6 +116,17 @@ class RetryPolicy:
             yield
         finally:
             self._thread.ends, self._thread.sent = before
+
+    @contextmanager
+    def outside_deadline(self) -> Iterator[None]:
+        """Give the block time and requests of its own, and leave the operation those that it had."""
+        left, is_bounded = self.remaining, getattr(self._thread, "ends", None) is not None
+        try:
+            with self.fresh_deadline():
+                yield
+        finally:
+            if is_bounded:
+                self._thread.ends = self._monotonic() + left
 
     @contextmanager
     def shortened_deadline(self, seconds: float) -> Iterator[None]:

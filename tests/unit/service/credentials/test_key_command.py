@@ -191,7 +191,7 @@ def test_failed_command_has_its_reason(tmp_path: Path, words: list[str], why: st
 
 
 def test_turn_may_come_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While others run for all the time that an operation has, its own command is never run, and the error says so."""
+    """If others run for all the time that an operation has, the error says that its own command was left out."""
     monkeypatch.setattr(key_command, "_turns", threading.BoundedSemaphore(1))
     key_command._turns.acquire()
     message = refusal(places(["sh", "-c", "touch run"], tmp_path, seconds_left=lambda: 0.01))
