@@ -102,6 +102,9 @@ class KeyCommand:
             why = f"It was never run: {_AT_ONCE} others were running all the time that the operation had."
             raise _failed(argv[0], name, why, "Run it by hand for these connections, and see why it takes so long.")
         try:
+            # It may have ended while others ran.
+            if self._surroundings.engine_exited():
+                raise _engine_exited(name)
             return self._run(argv, name)
         finally:
             _turns.release()
@@ -241,6 +244,6 @@ def _failed(program: str, name: str, why: str, remedy: str) -> ConfigurationErro
 def _engine_exited(name: str) -> EngineExited:
     return EngineExited(
         "Pulumi has ended.",
-        f"The command of {SERVICE_KEY_COMMAND} for connection {name!r} was stopped with it.",
+        f"The command of {SERVICE_KEY_COMMAND} for connection {name!r} was stopped with it, or left out.",
         "Run the same command again.",
     )

@@ -261,11 +261,14 @@ def test_slow_command_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_command_ends_with_the_engine(tmp_path: Path) -> None:
-    """When Pulumi is gone, the command is stopped."""
+    """When Pulumi is gone, the command is stopped; one that waited for its turn is left out."""
     started = time.monotonic()
-    message = refusal(places(["sleep"], tmp_path, engine_exited=lambda: True), "60", EngineExited)
+    looks = iter([False, True])
+    message = refusal(places(["sleep"], tmp_path, engine_exited=lambda: next(looks)), "60", EngineExited)
     assert "'60'" in message
     assert time.monotonic() - started < 20
+    refusal(places(["sh", "-c", "touch run"], tmp_path, engine_exited=lambda: True), "prod", EngineExited)
+    assert not (tmp_path / "run").exists()
 
 
 def test_repr_hides_environment_and_key(tmp_path: Path) -> None:
