@@ -107,17 +107,20 @@ class PartialDeployment:
         if not self._is_allowed and not self._read_ahead.announced.keys() <= self._reached:
             with self._retry_policy.outside_deadline():
                 self._read_all()
-                for name in [name for name in self._read_ahead.announced if name not in self._reached]:
+                # A copy: a resource that is declared late may announce more in the meantime.
+                for name in tuple(self._read_ahead.announced):
                     self._require(name)
         self._has_written = True
 
     def _read_all(self) -> None:
-        self._read_ahead.read_all()
+        self._read_ahead.start_all()
         if slow := self._read_ahead.wait(_SILENT):
             self._show_user(_waits_for(slow, self._retry_policy.timeouts.operation_timeout))
             self._read_ahead.wait()
 
     def _require(self, name: str) -> None:
+        if name in self._reached:
+            return
         try:
             self._reach(name)
         except TrustError as error:

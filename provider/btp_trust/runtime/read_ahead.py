@@ -78,7 +78,7 @@ class ReadAhead:
             self._unused.discard(connection)
         self._fill()
 
-    def read_all(self) -> None:
+    def start_all(self) -> None:
         """Start to read all announced connections, however far ahead."""
         with self._changed:
             self._is_unlimited = True

@@ -54,7 +54,7 @@ def test_window_bounds_readings(limit: int, announced: list[str], steps: list[st
 
 @given(limit=st.integers(1, 5), entered=st.lists(st.sampled_from(NAMES), max_size=3))
 def test_all_are_read_on_demand(limit: int, entered: list[str]) -> None:
-    """`read_all` reads each connection that no resource has read, `limit` at a time, and `wait` waits for that."""
+    """`start_all` reads each connection that no resource has read, `limit` at a time; `wait` waits for that."""
     read, running, most, lock = list[str](), set[str](), [0], threading.Lock()
 
     def read_slots(name: str) -> None:
@@ -69,7 +69,7 @@ def test_all_are_read_on_demand(limit: int, entered: list[str]) -> None:
     ahead.announce(dict.fromkeys(NAMES, 1))
     for name in entered:
         ahead.enter(name)
-    ahead.read_all()
+    ahead.start_all()
     assert ahead.wait() == []
     assert {*read, *entered} == set(NAMES)
     assert len(read) == len(set(read))
@@ -100,7 +100,7 @@ def test_missing_threads_keep_nobody_waiting() -> None:
     ahead = ReadAhead(2, list[str]().append, refuse)
     ahead.announce(dict.fromkeys(NAMES, 1))
     ahead.enter("c0")
-    ahead.read_all()
+    ahead.start_all()
     assert ahead.wait(0) == []
 
 
