@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING, Final
 from btp_trust_emulator import Emulator
 from btp_trust_fleet.schedulers.dask_cluster import DaskScheduler
 from btp_trust_fleet.stack_run.task import StackOutcome, StackState, StackTask, Verb
-from demo_environment import DemoFailedError, expect, run_to_end, say, terminating
+from dask_nodes import DaskNodes
+from demo_environment import DemoFailedError, expect, run_to_end, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,6 +65,11 @@ class Fleet:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             **{f"BTP_TRUST_SERVICE_KEY_{stack.upper()}": key for stack, key in keys.items()},
         }
+
+    @property
+    def nodes(self) -> DaskNodes:
+        """What starts the cluster."""
+        return DaskNodes(self.folder, self.environment)
 
     def task(self, stack: str, verb: Verb) -> StackTask:
         """Return the task of one stack."""
@@ -110,47 +115,6 @@ def create_stack(fleet: Fleet, stack: str) -> None:
     expect(status == 0, f"`{' '.join(command)}` ends with 0:\n{printed}")
 
 
-@contextlib.contextmanager
-def start_scheduler(fleet: Fleet) -> Iterator[str]:
-    """Start Dask's scheduler on a free port; yield its address."""
-    file = fleet.folder / "scheduler.json"
-    words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    with start_node(fleet, "scheduler", words):
-        ends = time.monotonic() + SECONDS
-        while not file.exists():
-            expect(time.monotonic() < ends, "Dask's scheduler starts")
-            time.sleep(0.1)
-        yield str(json.loads(file.read_text())["address"])
-
-
-@contextlib.contextmanager
-def start_node(fleet: Fleet, name: str, words: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a scheduler or a worker; its lines go to a file."""
-    with (fleet.folder / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *words],
-            cwd=fleet.folder,
-            env=fleet.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        with terminating(process):
-            yield process
-
-
-@contextlib.contextmanager
-def start_workers(fleet: Fleet, address: str, number: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start workers that run one stack at a time."""
-    options = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
-    with contextlib.ExitStack() as stack:
-        names = [f"worker-{index}" for index in range(1, number + 1)]
-        commands = [["worker", address, "--name", name, *options] for name in names]
-        pairs = zip(names, commands, strict=True)
-        yield [stack.enter_context(start_node(fleet, name, words)) for name, words in pairs]
-
-
 def run_all(
     fleet: Fleet, scheduler: DaskScheduler, verb: Verb, victim: subprocess.Popen[str] | None = None
 ) -> list[StackOutcome]:
@@ -182,8 +146,8 @@ def show(stacks: int, workers: int) -> None:
     """
     with (
         create_fleet(stacks) as fleet,
-        start_scheduler(fleet) as address,
-        start_workers(fleet, address, workers) as processes,
+        fleet.nodes.scheduler() as address,
+        fleet.nodes.workers(address, workers) as processes,
     ):
         scheduler = DaskScheduler(address)
         say(f"{stacks} stacks on {workers} workers of {address}", "", "Prepare 2028-11:")
