@@ -13,6 +13,10 @@ LATENCIES ?= 0,100
 # Names of the ways that are compared (default: all), and seconds above which a row is left out:
 WAYS ?=
 LIMIT ?= 60
+# Parts of that benchmark: a, b (many stacks in waves), c (the same under faults, and kills); and their sizes:
+PARTS ?= a
+STACKS ?= 24
+SUBACCOUNTS ?= 40
 
 SETUP := $(PYTHON) tools/setup.py
 # With .venv and then the Pulumi command line first on PATH:
@@ -71,7 +75,7 @@ bench-status: setup ## time the status of a thousand subaccounts, write docs/exp
 
 bench-fleet: programs ## time and weigh many subaccounts beside other ways, write docs/explanation/performance.md
 	$(RUN) env PYTHONPATH=benchmarks:tests:tools python -m fleet --sizes $(SIZES) --latencies $(LATENCIES) \
-		--limit $(LIMIT) $(if $(WAYS),--ways $(WAYS))
+		--limit $(LIMIT) --parts $(PARTS) --stacks $(STACKS) --subaccounts $(SUBACCOUNTS) $(if $(WAYS),--ways $(WAYS))
 
 compatibility: setup ## rotate with the oldest and newest Pulumi, dependencies and Python; builds what is missing
 	$(RUN) pytest -m compatibility

@@ -30,6 +30,7 @@ class DaskNodes:
     def scheduler(self) -> Iterator[str]:
         """Start a scheduler on a free port; yield its address."""
         file = self.folder / "scheduler.json"
+        file.unlink(missing_ok=True)
         words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
         with self._node("scheduler", words):
             ends = time.monotonic() + START_SECONDS

@@ -7,12 +7,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from fleet import service
+from fleet import many, service
 from fleet.goals import evaluate
 from fleet.measure import Measurement
 from fleet.page import RESULTS, Results, write
@@ -35,6 +35,14 @@ def names(text: str) -> list[str]:
     return found
 
 
+def parts(text: str) -> list[str]:
+    """Parse the letters of parts with commas between them."""
+    found = sorted(text.split(","))
+    if unknown := set(found) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    return found
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse the options."""
     parser = argparse.ArgumentParser("fleet", description=__doc__)
@@ -43,6 +51,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--ways", type=names, default=list(WAYS), help=f"of {','.join(WAYS)}")
     parser.add_argument("--rounds", type=int, default=1, help="the median of so many is taken (%(default)s)")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds above which a row is left out (%(default)s)")
+    parser.add_argument("--parts", type=parts, default=["a"], help="a: one program; b: many stacks; c: under faults")
+    many.add_options(parser)
     parser.add_argument(
         "--no-page", action="store_true", help="print only; leave results, page and picture as they are"
     )
@@ -68,9 +78,8 @@ def report(line: str) -> None:
     print(line, flush=True)
 
 
-def main(words: Sequence[str]) -> int:
-    """Run, write, tell. Returns the exit status: 0 if all goals are met."""
-    options = parse(words)
+def run_one_program(options: argparse.Namespace, report: Callable[[str], None]) -> int:
+    """Run part a, write, tell. Returns 1 if a goal is missed."""
     results = run(options)
     goals = evaluate(results.rows)
     for goal in goals:
@@ -79,6 +88,16 @@ def main(words: Sequence[str]) -> int:
         RESULTS.write_text(f"{json.dumps(msgspec.to_builtins(results), indent=2)}\n")
         write(results)
     return int(any(goal.is_missed for goal in goals))
+
+
+PARTS = {"a": run_one_program, "b": many.run_waves, "c": many.run_chaos}
+"""{letter: what runs a part, and returns its exit status}"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the parts. Returns the exit status: 0 if all goals are met."""
+    options = parse(words)
+    return max(PARTS[part](options, report) for part in options.parts)
 
 
 if __name__ == "__main__":
