@@ -12,6 +12,7 @@ from btp_trust_cli.terminal import Terminal
 from btp_trust_fleet.choice import chosen_of
 from btp_trust_fleet.plan.text import plural
 from btp_trust_fleet.surroundings import FleetRequest
+from btp_trust_fleet.table.schema import bare_stack
 
 
 def run_init(
@@ -27,15 +28,10 @@ def run_init(
     """
     terminal = terminal or Terminal.of_process()
     project = PulumiProject(request.project, os.environ if environ is None else environ)
-    present = {_bare(name) for name in project.stack_names()}
-    missing = [stack for stack in chosen_of(request.fleet, request.chosen) if _bare(stack.stack) not in present]
+    present = {bare_stack(name) for name in project.stack_names()}
+    missing = [stack for stack in chosen_of(request.fleet, request.chosen) if bare_stack(stack.stack) not in present]
     for stack in missing:
         project.create(stack.stack, secrets_provider)
         terminal.show(printable(f"created  {stack.stack}") + "\n")
     terminal.show(f"OK: {plural(len(missing), 'stack')} created, the others were there\n")
     return Severity.OK
-
-
-def _bare(name: str) -> str:
-    """Return the name of a stack, without the organization and the project that some backends show."""
-    return name.rpartition("/")[2]

@@ -11,7 +11,7 @@ from btp_trust.arguments import check_generation_name
 from btp_trust.errors import Refused
 from btp_trust_fleet.table.document import Document, Place
 from btp_trust_fleet.table.fleet import belongs
-from btp_trust_fleet.table.schema import STACK_PATTERN, FleetFile, WaveEntry
+from btp_trust_fleet.table.schema import STACK_PATTERN, FleetFile, WaveEntry, bare_stack
 
 _STACK: Final = re.compile(STACK_PATTERN)
 
@@ -40,14 +40,23 @@ def check_file(file: FleetFile, document: Document) -> None:
 def _refuse_repetitions(file: FleetFile, document: Document) -> None:
     rows = file.subaccounts
     _refuse_repetition(document, "subaccounts", "name", (row.name for row in rows))
-    _refuse_repetition(document, "subaccounts", "stack", (row.stack_name for row in rows))
+    _refuse_repetition(document, "subaccounts", "stack", (bare_stack(row.stack_name) for row in rows))
     _refuse_repetition(document, "subaccounts", "connection", (row.connection_name for row in rows))
     _refuse_repetition(document, "waves", "name", (wave.name for wave in file.waves))
+    names = {row.name: index for index, row in enumerate(rows)}
     for index, row in enumerate(rows):
+        if (other := names.get(row.stack_name, index)) != index:
+            problem = f"The stack {row.stack_name!r} has the name of the subaccount in line {_line(document, other)}."
+            remedy = "Rename one of both: `--stack` takes either, and has to mean one row."
+            raise document.refusal(("subaccounts", index, "stack"), problem, remedy)
         if not _STACK.match(row.stack_name):
             remedy = "Write letters, digits, `-`, `_` and `.`, as Pulumi has it: `stack: acme-dev`."
             problem = f"{row.stack_name!r} is impossible as the name of a stack."
             raise document.refusal(("subaccounts", index, "stack"), problem, remedy)
+
+
+def _line(document: Document, index: int) -> int:
+    return document.line_of(("subaccounts", index, "name"))
 
 
 def _refuse_repetition(document: Document, table: str, key: str, values: Iterable[str]) -> None:

@@ -16,6 +16,8 @@ from btp_trust.errors import ConfigurationError
 Place = tuple[str | int, ...]
 """Where a value stands: ("waves", 0, "soak")."""
 MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_DEPTH: Final = 20
+"""A table has four levels; PyYAML ends the process at some thousands."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL: Final = "tag:yaml.org,2002:null"
 _WHY: Final = "The table declares which certificate signs in each subaccount, and a reviewer reads it line by line."
@@ -92,6 +94,7 @@ class _Reader:
 
     def _compose(self, text: str) -> yaml.Node | None:
         try:
+            self._refuse_depth(text)
             return yaml.compose(text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -99,9 +102,16 @@ class _Reader:
             problem = f"The file is other than YAML: {error.problem or error.context}."
         except yaml.YAMLError:
             line, problem = 1, "The file has a character that YAML forbids."
-        except RecursionError:
-            line, problem = 1, "The values are nested too deeply."
         raise refusal(self._path, line, problem, "Correct the line: indent by spaces, and quote texts with colons.")
+
+    def _refuse_depth(self, text: str) -> None:
+        """Refuse lists of lists of lists, by the parser's events: reading them as nodes recurs."""
+        depth = 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                line = 1 if event.start_mark is None else event.start_mark.line + 1
+                raise refusal(self._path, line, "The values are nested too deeply.", "Write the table as in the docs.")
 
     def _value(self, node: yaml.Node, place: Place) -> Any:
         if id(node) in self._seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +53,7 @@ def read_fleet(path: Path) -> Fleet:
     _refuse_secrets(document)
     file = _convert(document)
     check_file(file, document)
+    _refuse_invisible(document)
     return fleet_of(file, path)
 
 
@@ -64,6 +65,22 @@ def _refuse_secrets(document: Document) -> None:
             f"The file holds {kind}.",
             "Take it out and renew it; give keys by btp-trust:connections or the environment (pulumi config --secret).",
         )
+
+
+def _refuse_invisible(document: Document) -> None:
+    """Refuse line ends, control characters and outer blanks: a reviewer would miss them, and paths would have them."""
+    for place, text in _texts(document.value, ()):
+        if not text.isprintable() or text != text.strip():
+            problem = "The value has an invisible character, or a blank at its beginning or end."
+            raise document.refusal(place, problem, "Write it anew in one line, by hand.")
+
+
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield place, value
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in parts:
+        yield from _texts(part, (*place, step))
 
 
 def _convert(document: Document) -> FleetFile:

@@ -83,3 +83,8 @@ class FleetFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 STACK_PATTERN: Final = _STACK
+
+
+def bare_stack(name: str) -> str:
+    """Return the name of a stack, without the organization and the project that some backends show."""
+    return name.rpartition("/")[2]

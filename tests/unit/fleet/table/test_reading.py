@@ -86,6 +86,19 @@ def test_empty_values_count_as_omitted(tmp_path: Path) -> None:
         ),
         ("name: quality", "name: canary", 17, ("The name 'canary' is that of line 11.", "a name of its own")),
         ("stack: live", "stack: ../live", 8, ("'../live' is impossible as the name of a stack.", "as Pulumi has it")),
+        ("stack: live", "stack: acme/trust/acme-dev", 8, ("The stack 'acme-dev' is that of line 2.", "of its own")),
+        (
+            "name: acme-dev\n",
+            "name: live\n    stack: x\n",
+            9,
+            ("'live' has the name of the subaccount in line 2.", "Rename one"),
+        ),
+        ("soak: 7d", 'soak: "7d\\n"', 15, ("has an invisible character", "Write it anew")),
+        ("name: canary", 'name: "canary\\n"', 11, ("has an invisible character", "Write it anew")),
+        ("stack: live", 'stack: "live\\n"', 8, ("has an invisible character", "Write it anew")),
+        ("[production, eu]", '[production, "eu\\n"]', 9, ("has an invisible character", "Write it anew")),
+        ("connection: production", 'connection: "p\\e[31m"', 7, ("has an invisible character", "Write it anew")),
+        ("connection: production", 'connection: "p "', 7, ("a blank at its beginning or end", "Write it anew")),
         ("[acme-dev]", "[acme-dve]", 12, ("'acme-dve' is an unknown subaccount.", "Write acme-dev.")),
         ("[acme-dev]", "[zzz]", 12, ("'zzz' is an unknown subaccount.", "take it out of the wave")),
         ("[production]", "[nowhere]", 22, ("The wave production is empty.", "Give it `subaccounts` or `labels`")),
@@ -138,7 +151,7 @@ def test_secret_is_refused(tmp_path: Path) -> None:
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    """A missing one, a large one, one in another encoding, one that is nested without end."""
+    """A missing one, a large one, one in another encoding."""
     with pytest.raises(ConfigurationError, match="unreadable"):
         read_fleet(tmp_path / "fleet.yaml")
     path = write_table(tmp_path, "a" * (MAX_BYTES + 1))
@@ -149,12 +162,8 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         read_fleet(path)
 
 
-def test_deep_nesting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parser in Python has a limit of its own, and the one in C a message."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise RecursionError
-
-    monkeypatch.setattr("btp_trust_fleet.table.document.yaml.compose", fail)
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "[" * 950 + "]" * 950])
+def test_deep_nesting_is_refused(tmp_path: Path, text: str) -> None:
+    """Also where PyYAML would end the process."""
     with pytest.raises(ConfigurationError, match="nested too deeply"):
-        read_document(write_table(tmp_path))
+        read_document(write_table(tmp_path, text))
