@@ -68,6 +68,7 @@ class FleetRequest:
             stack=stack.stack,
             folder=str(self.project),
             verb=verb,
+            row=stack.text,
             plan_digest=plan_digest,
             homes=str(private / "homes"),
             logs=str(private / "logs"),

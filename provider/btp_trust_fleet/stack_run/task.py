@@ -71,6 +71,8 @@ class StackTask(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Folder of the Pulumi project."""
     verb: Verb
+    row: str | None = None
+    """The row of the table: a program that finds another one ends before it declares anything."""
     plan_digest: str | None = None
     """Digest of the changes that are approved; None: all that the verb allows.
 

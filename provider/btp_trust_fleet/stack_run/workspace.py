@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from btp_trust.errors import ConfigurationError
 from btp_trust_fleet.stack_run.task import StackTask
+from btp_trust_fleet.table.fleet import ROW_VARIABLE
 
 _PLUGINS: Final = "plugins"
 
@@ -57,10 +58,10 @@ def open_workspace(task: StackTask, environ: Mapping[str, str], started_at: date
     except OSError as error:
         remedy = "Give folders in which this user may write."
         raise _unusable(logs, f"{type(error).__name__}: {error.strerror}.", remedy) from None
-    return Workspace(project, home, logs, _environment(environ, home))
+    return Workspace(project, home, logs, _environment(environ, home, task.row))
 
 
-def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+def _environment(environ: Mapping[str, str], home: Path, row: str | None) -> dict[str, str]:
     """Return the environment of Pulumi: that of this process, the credentials of its backend included."""
     return {
         # Where `pulumi login` has written the backend and its token, which a new home would lack.
@@ -68,6 +69,7 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         **environ,
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "1",
+        **({} if row is None else {ROW_VARIABLE: row}),
     }
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from btp_trust_fleet.table.schema import Approval, FleetFile, SubaccountEntry, WaveEntry
+
+ROW_VARIABLE: Final = "BTP_TRUST_FLEET_ROW"
+"""By it a command tells the program which row it has read, and perhaps had approved."""
 
 
 class FleetStack(Struct, frozen=True):
@@ -21,6 +26,11 @@ class FleetStack(Struct, frozen=True):
     generation: str
     passive: str | None
     labels: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The row in one line."""
+        return msgspec.json.encode(self).decode()
 
 
 class Wave(Struct, frozen=True):

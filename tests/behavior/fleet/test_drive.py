@@ -104,6 +104,8 @@ def test_task_has_its_folders(bench: Bench) -> None:
     assert task.homes == str(bench.folder / ".btp-trust/homes")
     assert task.logs == str(bench.folder / ".btp-trust/logs")
     assert task.plan_digest is None
+    assert task.row is not None
+    assert '"stack":"acme-dev"' in task.row
 
 
 def test_soak_ends_the_command(bench: Bench) -> None:

@@ -169,6 +169,13 @@ def test_plugins_are_shared(pulumi: FakePulumiRuns) -> None:
     assert (pulumi.folder / "homes-of-run").read_text().split() == [str(pulumi.folder / ".pulumi"), str(home)]
 
 
+def test_program_gets_the_row(pulumi: FakePulumiRuns) -> None:
+    """By its environment: the program compares the row with the one that it finds."""
+    pulumi.answer("preview", printed(), lines='echo "$BTP_TRUST_FLEET_ROW" > row-of-run')
+    _run(pulumi, row='{"stack": "dev"}')
+    assert (pulumi.folder / "row-of-run").read_text() == '{"stack": "dev"}\n'
+
+
 def test_living_lock_ends_as_locked(pulumi: FakePulumiRuns) -> None:
     """Its holder is named, whole; it stays."""
     pulumi.answer("preview", printed(*ROTATING))

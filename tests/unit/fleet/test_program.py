@@ -11,6 +11,7 @@ import pulumi
 import pytest
 
 from btp_trust_fleet.program import declared_stack
+from btp_trust_fleet.table.fleet import ROW_VARIABLE
 from support.fleet_samples import TABLE, write_table
 
 
@@ -34,6 +35,17 @@ def test_missing_row_is_named(tmp_path: Path) -> None:
     """With what to do."""
     with pytest.raises(pulumi.RunError, match=r"lacks the stack 'live'.\n.*\nAdd a row"):
         declared_stack(write_table(tmp_path, TABLE.replace("stack: live", "stack: other")))
+
+
+@pytest.mark.usefixtures("stack")
+def test_row_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that changed since, or another checkout on a worker, would pass by waves, soaks and approvals."""
+    row = declared_stack(write_table(tmp_path))
+    monkeypatch.setenv(ROW_VARIABLE, row.text)
+    assert declared_stack(tmp_path / "fleet.yaml") == row
+    write_table(tmp_path, TABLE.replace('generation: "2028-11"', 'generation: "2030-11"'))
+    with pytest.raises(pulumi.RunError, match=r"The row of 'live' .* differs from the one"):
+        declared_stack(tmp_path / "fleet.yaml")
 
 
 def test_unusable_table_ends_the_program(tmp_path: Path) -> None:
