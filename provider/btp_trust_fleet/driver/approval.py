@@ -108,7 +108,8 @@ def interruptible() -> Iterator[None]:
 def _digests(path: Path) -> set[str]:
     """Return the first words of the lines of an approval; the rest of a line is for people."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors of Windows begin a file with a mark.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         return set()
     except (OSError, UnicodeDecodeError) as error:

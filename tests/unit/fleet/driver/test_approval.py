@@ -82,6 +82,14 @@ def test_file_holds_the_digest(tmp_path: Path) -> None:
     assert approver_of(tmp_path, pipes())(plan) == str(path)
 
 
+def test_file_may_be_of_windows(tmp_path: Path) -> None:
+    """A mark at the beginning, and line ends of two characters."""
+    plan, path = plan_of(tmp_path, "file"), tmp_path / "approvals/all"
+    path.parent.mkdir()
+    path.write_bytes(f"\ufeff{plan.digest}\r\n".encode())
+    assert approver_of(tmp_path, pipes())(plan) == str(path)
+
+
 @pytest.mark.parametrize("content", [b"\xff", None])
 def test_unreadable_approval_is_named(tmp_path: Path, content: bytes | None) -> None:
     """Other bytes, or a folder."""
