@@ -141,7 +141,8 @@ def _unwritable(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"The ledger {path} cannot be written.",
         f"{type(error).__name__}: {error.strerror}. Each start of a stack is recorded before it happens.",
-        "Give a path in a folder in which this user may write: --ledger PATH. Stacks that run end as they would.",
+        "Give a path in a folder in which this user may write: --ledger PATH. A stack that ran is interrupted, and the "
+        "next command runs it again.",
     )
 
 

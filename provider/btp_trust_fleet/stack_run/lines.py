@@ -24,6 +24,7 @@ DIFFERENT_UPDATE: Final = (
     "Slots, settings or targets have changed between both; what came before that resource is done and recorded.",
     "Run this stack again: it is previewed anew.",
 )
+_TRACEBACK: Final = "Traceback (most recent call last):"
 _MAX_LINES: Final = 12
 WAITS: Final = "waits until "
 """Words of RotationTrigger about a rotation that waits for its time."""
@@ -76,7 +77,19 @@ def error_lines(errors: Sequence[Diagnostic]) -> tuple[str, ...]:
     causes = [error for error in errors if not any(text in error.message for text in _CONSEQUENCES)]
     if not causes and any(_PLAN_VIOLATED in error.message for error in errors):
         return DIFFERENT_UPDATE
-    return readable(dict.fromkeys(_PROBLEM.sub("", _PREFIX.sub("", error.message)) for error in causes or errors))
+    return readable(
+        dict.fromkeys(_PROBLEM.sub("", _PREFIX.sub("", _without_frames(error.message))) for error in causes or errors)
+    )
+
+
+def _without_frames(message: str) -> str:
+    """Leave of the traceback of a program its error and the last place: the frames before it are those of Pulumi."""
+    before, traceback, _ = message.partition(_TRACEBACK)
+    if not traceback:
+        return message
+    lines = message.rpartition(_TRACEBACK)[2].splitlines()
+    places = [line.strip() for line in lines if line.lstrip().startswith('File "')]
+    return "\n".join([before, *(line for line in lines if not line.startswith(" ")), *places[-1:]])
 
 
 def readable(texts: Iterable[str]) -> tuple[str, ...]:

@@ -39,6 +39,23 @@ def test_written_system_has_its_step() -> None:
     assert preview_lines(preview(steps)) == (f"update CommunicationSystemTrust 'other': trust {NEW[:8]}",)
 
 
+TRACEBACK = """Program failed:
+Traceback (most recent call last):
+  File "/pulumi/run.py", line 1, in <module>
+    run()
+KeyError: 'a'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/pulumi/run.py", line 2, in <module>
+    run()
+  File "/p/__main__.py", line 7, in deploy
+    1 / 0
+ZeroDivisionError: division by zero
+"""
+
+
 def test_recorded_signer_is_named() -> None:
     """What is left of a killed swap: the signer of the slots is recorded."""
     steps = step("update", "RotationTrigger", trigger(NEW), trigger())
@@ -66,6 +83,10 @@ def test_recorded_signer_is_named() -> None:
         (
             f"The slots hold {NEW}, in 0f5b7c1e-1111-2222-3333-444444444444.",
             (f"The slots hold {NEW[:8]}, in 0f5b7c1e.",),
+        ),
+        (
+            TRACEBACK,
+            ("Program failed:", "ZeroDivisionError: division by zero", 'File "/p/__main__.py", line 7, in deploy'),
         ),
         ("failed to get https://jane:pw@host/x?token=abc", ("failed to get https://host/x",)),
         ("resource urn:x violates plan: properties changed: ++swap", DIFFERENT_UPDATE),
