@@ -46,6 +46,7 @@ class StackStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="st
     run: str
     wave: str
     stack: str
+    connection: str | None = None
     verb: Verb
     generation: str
     passive: str | None = None
@@ -58,6 +59,7 @@ class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"
     run: str
     wave: str
     stack: str
+    connection: str | None = None
     verb: Verb
     generation: str
     passive: str | None = None
@@ -76,7 +78,12 @@ StackRecord = StackStarted | StackEnded
 
 
 def declares_as(record: StackRecord, verb: Verb, stack: FleetStack) -> bool:
-    """Return True if a record is about what the table declares now, as far as a verb brings it about."""
+    """Return True if a record is about what the table declares now, as far as a verb brings it about.
+
+    Another connection is another subaccount: what was done in the one before says nothing of it.
+    """
+    if record.connection not in {None, stack.connection}:
+        return False
     if verb is Verb.PREPARE:
         return record.passive == stack.passive
     return record.generation == stack.generation

@@ -119,6 +119,16 @@ def test_soak_ends_the_command(bench: Bench) -> None:
     assert bench.scheduler.stacks() == ["acme-qa", "live"]
 
 
+def test_other_connection_is_run_again(bench: Bench) -> None:
+    """The stack is then about another subaccount, which nobody has rotated."""
+    bench.run(wave="canary")
+    write_table(bench.folder, TABLE.replace("name: acme-dev", "name: acme-dev\n    connection: moved"))
+    assert bench.run(wave="canary") == Severity.OK
+    assert bench.scheduler.stacks() == ["acme-dev"]
+    assert bench.run(wave="canary") == Severity.OK
+    assert bench.scheduler.stacks() == []
+
+
 def test_command_may_wait_for_the_soak(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of ending; ctrl-C ends the wait."""
     monkeypatch.setattr(Stop, "wait", lambda *_: bench.clock.advance(hours=12))
