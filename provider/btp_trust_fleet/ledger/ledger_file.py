@@ -89,8 +89,8 @@ def read_records(path: Path) -> tuple[list[Record], bool]:
         raise _unreadable(path, f"{type(error).__name__}: {error.strerror}.") from None
     lines = content.split(b"\n")
     records = [_decode(line) for line in lines]
-    for index, record in enumerate(records[:-1]):
-        if record is None and lines[index] and not isinstance(_next(records, index), RunStarted | None):
+    for index, line in enumerate(lines):
+        if records[index] is None and line and not (_is_torn(line) and _starts_run(records, index + 1)):
             raise _unreadable(path, f"Line {index + 1} is something else than a record.")
     return [record for record in records if record is not None], bool(lines[-1])
 
@@ -103,8 +103,21 @@ def _decode(line: bytes) -> Record | None:
     return None if isinstance(record, RunStarted) and record.format != FORMAT else record
 
 
-def _next(records: list[Record | None], index: int) -> Record | None:
-    return next((record for record in records[index + 1 :] if record is not None), None)
+def _is_torn(line: bytes) -> bool:
+    """Return True for the beginning of a record, with zeros behind it where the power failed; an edited line is other.
+
+    Such a line would be a rejection, for example, that a person has to see.
+    """
+    try:
+        msgspec.json.decode(line.rstrip(b"\0"))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return "truncated" in str(error)
+    return False
+
+
+def _starts_run(records: list[Record | None], start: int) -> bool:
+    """Return True if the next record is the first one of a command, or missing."""
+    return isinstance(next((record for record in records[start:] if record is not None), None), RunStarted | None)
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from btp_trust_fleet.stack_run.task import Change, StackState, Verb
 from btp_trust_fleet.table.fleet import FleetStack
@@ -13,12 +13,14 @@ from btp_trust_fleet.table.fleet import FleetStack
 FORMAT: Final = 1
 """Grows when a field changes its meaning; more fields leave it."""
 
+Moment = Annotated[datetime, Meta(tz=True)]
+
 
 class RunStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="run"):
     """A command started to work with this ledger."""
 
     format: int = FORMAT
-    at: datetime
+    at: Moment
     run: str
     verb: Verb
     host: str
@@ -28,7 +30,7 @@ class RunStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="run"
 class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="approved"):
     """A wave was approved, as its plan was shown."""
 
-    at: datetime
+    at: Moment
     run: str
     wave: str
     verb: Verb
@@ -42,7 +44,7 @@ class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="ap
 class StackStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="start"):
     """A stack is about to run: without an end, what became of it is unknown."""
 
-    at: datetime
+    at: Moment
     run: str
     wave: str
     stack: str
@@ -55,7 +57,7 @@ class StackStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="st
 class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"):
     """A stack has run."""
 
-    at: datetime
+    at: Moment
     run: str
     wave: str
     stack: str
@@ -65,7 +67,7 @@ class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"
     passive: str | None = None
     state: StackState
     change: Change = Change.NONE
-    started_at: datetime
+    started_at: Moment
     plan_digest: str | None = None
     signer_before: str | None = None
     signer_after: str | None = None

@@ -8,16 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from btp_trust.errors import ConfigurationError
 from btp_trust_fleet.ledger.ledger_file import LedgerFile, locked_ledger, read_history, read_records
-from btp_trust_fleet.ledger.records import FORMAT, RunStarted, StackStarted
-from btp_trust_fleet.stack_run.task import Verb
+from btp_trust_fleet.ledger.records import FORMAT, RunStarted, StackEnded, StackStarted
+from btp_trust_fleet.stack_run.task import StackState, Verb
 from support.fleet_samples import START
 
 RUN = RunStarted(at=START, run="r1", verb=Verb.ROTATE, host="here", pid=1)
 STARTED = StackStarted(at=START, run="r1", wave="canary", stack="acme-dev", verb=Verb.ROTATE, generation="2028-11")
+
+RUN_TEXT = msgspec.json.encode(RUN)
 
 
 @pytest.fixture
@@ -81,6 +84,37 @@ def test_damaged_line_is_refused(path: Path, line: bytes) -> None:
     path.write_bytes(b"\n".join([first, line, second, b""]))
     with pytest.raises(ConfigurationError, match="Line 2 is something else than a record"):
         read_records(path)
+
+
+EDITED = (
+    b'{"event":"end","state":"rejectd"}',
+    b'{"event":"end" "state":1}',
+    b"# a comment",
+    RUN_TEXT.replace(b"Z", b""),
+)
+
+
+@pytest.mark.parametrize("line", EDITED)
+def test_edited_line_is_refused(path: Path, line: bytes) -> None:
+    """Before the start of a run as well, and at the end: a kill leaves the beginning of a record alone."""
+    path.parent.mkdir()
+    for content in (line + b"\n" + RUN_TEXT + b"\n", RUN_TEXT + b"\n" + line + b"\n", line):
+        path.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="is something else than a record"):
+            read_records(path)
+
+
+def test_cut_may_be_anywhere(path: Path) -> None:
+    """Also within a character or a word, and with zeros after a failure of the power."""
+    end = StackEnded(
+        **msgspec.structs.asdict(STARTED), state=StackState.REJECTED, started_at=START, lines=("„überholt“, 日本",)
+    )
+    whole, run = msgspec.json.encode(end), msgspec.json.encode(RUN) + b"\n"
+    path.parent.mkdir()
+    for length in range(1, len(whole)):
+        for zeros in (b"", b"\0\0"):
+            path.write_bytes(run + whole[:length] + zeros + b"\n" + run)
+            assert read_records(path) == ([RUN, RUN], False), whole[:length]
 
 
 def test_newer_format_is_refused(path: Path) -> None:
