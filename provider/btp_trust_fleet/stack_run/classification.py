@@ -54,6 +54,9 @@ def other_changes(preview: PreviewDocument) -> Iterator[str]:
         # A renewal in place of the signer; a swap that is planned without a reading of the slots.
         elif step.kind in {"ActiveTrustCertificate", "RotationTrigger"} and step.plans("step") is not None:
             yield f"{step.label}: {step.plans('step')}."
+        # The same renewal, planned again after one that came to nothing: its sentence is among the inputs already.
+        elif step.kind == "ActiveTrustCertificate" and step.op == "update" and step.new_inputs.get("signer") is None:
+            yield f"{step.label} leaves open which certificate signs."
 
 
 def only_records(preview: PreviewDocument) -> bool:

@@ -13,6 +13,7 @@ from support.fleet_previews import NEW, OLD, PREPARING, ROTATING, preview, step,
 
 _DONE: dict[str, Any] = {"swap": swap("rotate", 1)}
 _BACK = trigger(OLD, swap=swap("roll back", 2))
+_RENEWING = {"step": "renew in place: now"}
 _WRITE = {"write": {"number": 1, "step": "trust f7f4ba99"}}
 _WRITING = step("update", "CommunicationSystemTrust", _WRITE, {})
 _COMPONENT = step("create", "Group", resource_type="pulumi:pulumi:Group")
@@ -53,6 +54,8 @@ def _trigger_step(new: Mapping[str, Any], old: Mapping[str, Any], op: str = "upd
         ((step("replace", "RotationTrigger", trigger(), trigger()),), Change.OTHER),
         ((*ROTATING, step("delete", "PassiveTrustCertificate")), Change.OTHER),
         ((step("update", "ActiveTrustCertificate", {"step": "renew in place: now"}),), Change.OTHER),
+        ((step("update", "ActiveTrustCertificate", _RENEWING, _RENEWING),), Change.OTHER),
+        ((step("update", "ActiveTrustCertificate", {**_RENEWING, **trigger()}, _RENEWING),), Change.PREPARE),
         ((_trigger_step(trigger(NEW, step="make 'b' sign"), trigger()),), Change.OTHER),
         ((step("create", "Bucket", resource_type="aws:s3:Bucket"),), Change.OTHER),
     ],

@@ -63,7 +63,7 @@ def test_approval_is_of_exact_changes() -> None:
     ("more", "passes"),
     [
         ((), True),
-        ((step("update", "ActiveTrustCertificate", {"rotation": "b"}, {"rotation": "a"}),), True),
+        ((step("update", "ActiveTrustCertificate", {"rotation": "b", **trigger()}, {"rotation": "a"}),), True),
         ((step("update", "TrustedIdentityProvider", {"step": "trust b"}),), False),
         ((PREPARING[0],), False),
         ((step("update", "RotationTrigger", trigger(NEW, switchover=switchover()), trigger()),), False),
