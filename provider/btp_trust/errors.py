@@ -31,7 +31,6 @@ The remedy is the last line, because Pulumi prints it last.
 
 from __future__ import annotations
 
-from copy import copy
 from typing import ClassVar, Final, Self
 
 
@@ -69,7 +68,9 @@ class TrustError(Exception):
 
     def prefixed(self, subject: str) -> Self:
         """Return the same error with a subject in front; a copy, as resources of several subjects may share one."""
-        error = copy(self)
+        # By hand: Dask, in the process of a fleet's driver, changes how `copy` treats exceptions.
+        error = self.__class__.__new__(self.__class__)
+        error.__dict__.update(self.__dict__)
         error.what = f"{to_printable(subject)}{self.what}"
         error.args = (error.what, self.why, self.remedy)
         return error

@@ -134,6 +134,7 @@ def test_cancelled_task_is_lost(pulumi: FakePulumiRuns, empty_cluster: LocalClus
     scheduler.submit(stack_task(pulumi.folder))
     with Client(empty_cluster.scheduler_address, set_as_default=False) as other:
         (future,) = scheduler._futures.values()
+        _wait_until(lambda: str(future.key) in other.run_on_scheduler(_known_tasks))
         other.cancel([Future(future.key, other)], force=True)
     (outcome,) = _outcomes(scheduler, 1)
     assert outcome.state is StackState.LOST
@@ -163,3 +164,7 @@ def test_tls_shows_certificates(pulumi: FakePulumiRuns, tls_files: dict[str, str
         scheduler.interrupt()
         assert [outcome.state for outcome in _outcomes(scheduler, 1)] == [StackState.INTERRUPTED]
         scheduler.close()
+
+
+def _known_tasks(dask_scheduler: Any) -> list[str]:
+    return list(dask_scheduler.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -48,8 +49,9 @@ def test_subaccount_is_named_once() -> None:
     assert context.subject(f"rotate. The slots of {LABEL}: …", with_resource=False) == f"{LABEL}: "
 
 
-def test_error_keeps_class_and_fields() -> None:
-    """The named error is a copy: resources of two subaccounts may raise the same one."""
+def test_error_keeps_class_and_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The named error is a copy, also beside libraries that pickle exceptions in another way, as Dask's does."""
+    monkeypatch.setitem(copyreg.dispatch_table, Refused, lambda _: "the same one")
     error = Refused("What.", "Why.", "Do.", prop="adopt")
     named = OperationContext(URN, GUID, LABEL).named(error)
     assert (str(named), named.prop, type(named)) == (f"{LABEL}: What.\nWhy.\nDo.", "adopt", Refused)
