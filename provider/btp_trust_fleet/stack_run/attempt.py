@@ -95,7 +95,8 @@ class Attempt:
         reached, record = find_record(events.outputs), self._record()
         is_rejected = reached.was_rejected or any(_ROLLBACK_FAILED in error.message for error in events.errors)
         state = StackState.REJECTED if is_rejected else _failure_state(printed.ended)
-        lines = self._failure_lines(printed, events.errors)
+        # The outputs go before the messages: the engine may end the program before it has shown them.
+        lines = readable([reached.failure]) or self._failure_lines(printed, events.errors)
         return replace(planned, state=state, lines=lines, after=record.fingerprint or planned.before)
 
     def _failed_preview(self, printed: Printed) -> Result:

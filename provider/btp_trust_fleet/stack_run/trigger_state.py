@@ -19,6 +19,7 @@ class _Outputs(msgspec.Struct):
     fingerprint: str | None = None
     failed_generation: str | None = None
     rollback_outcome_unknown: str | None = None
+    failure: str = ""
     verified: dict[str, Evidence] = {}
 
 
@@ -28,6 +29,8 @@ class SignerRecord(msgspec.Struct, frozen=True):
     fingerprint: str | None = None
     was_rejected: bool = False
     """A target rejected a certificate: it was rolled back, or still signs."""
+    failure: str = ""
+    """What the trigger says about that, for its user."""
 
 
 class _Resource(msgspec.Struct):
@@ -69,7 +72,8 @@ def find_record(outputs: Mapping[str, Mapping[str, Any]]) -> SignerRecord:
         records = [_record(found) for urn, found in outputs.items() if _is_of_kind(urn, kind)]
         if records:
             fingerprint = records[0].fingerprint if len(records) == 1 else None
-            return SignerRecord(fingerprint, any(record.was_rejected for record in records))
+            failures = dict.fromkeys(record.failure for record in records if record.failure)
+            return SignerRecord(fingerprint, any(record.was_rejected for record in records), "\n".join(failures))
     return SignerRecord()
 
 
@@ -83,7 +87,7 @@ def _record(outputs: Mapping[str, Any]) -> SignerRecord:
     except msgspec.ValidationError:
         return SignerRecord()
     failed = read.failed_generation is not None or read.rollback_outcome_unknown is not None
-    return SignerRecord(read.fingerprint, failed or _has_rejection(read.verified.values()))
+    return SignerRecord(read.fingerprint, failed or _has_rejection(read.verified.values()), read.failure)
 
 
 def _has_rejection(evidence: Iterable[Evidence]) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from queue import SimpleQueue
 
 import pytest
+
+from btp_trust.runtime.host import start_daemon_thread
 
 PLUGIN = "from btp_trust.runtime.host import has_engine_exited as gone; print(gone(), flush=True); {}; print(gone())"
 
@@ -41,3 +45,10 @@ def test_platform_without_poll() -> None:
     wait = "import sys, select; del select.poll; sys.stdin.read()"
 
     assert in_a_plugin(subprocess.PIPE, meanwhile=wait, close=True) == ["False", "False"]
+
+
+def test_thread_ends_with_process() -> None:
+    """A thread that only reads keeps no process from ending."""
+    started = SimpleQueue[bool]()
+    start_daemon_thread(lambda: started.put(threading.current_thread().daemon))
+    assert started.get(timeout=30)

@@ -49,3 +49,10 @@ def test_active_certificate_tells_signer() -> None:
 def test_unreadable_state_says_nothing(printed: bytes) -> None:
     """An export that failed leaves the signer unknown."""
     assert parse_export(printed) == SignerRecord()
+
+
+def test_failure_is_quoted_once() -> None:
+    """What the triggers say about a rejection is kept: the engine may end the program before it is shown."""
+    failed = {"fingerprint": OLD, "failed_generation": "2028-11", "failure": "Rejected by s4."}
+    found = {urn("RotationTrigger"): failed, f"{urn('RotationTrigger')}-2": failed}
+    assert find_record(found) == SignerRecord(was_rejected=True, failure="Rejected by s4.")
