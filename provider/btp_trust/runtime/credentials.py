@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from btp_trust.runtime.host import Host
+from btp_trust.runtime.host import Host, find_project_folder
 from btp_trust.service.credentials.configured_credentials import ConfiguredCredentials
 from btp_trust.service.transport.retry import RetryPolicy
 
@@ -31,6 +32,7 @@ def configured_credentials(
     def surroundings() -> Surroundings:
         from btp_trust.service.credentials.key_command import Surroundings  # noqa: PLC0415 - few stacks have a command
 
-        return Surroundings(host.environ, host.project_folder, host.engine_exited, lambda: retry_policy.remaining)
+        folder = host.project_folder or find_project_folder(Path()) or Path()
+        return Surroundings(host.environ, folder, host.engine_exited, lambda: retry_policy.remaining)
 
     return ConfiguredCredentials(config, surroundings, warn)

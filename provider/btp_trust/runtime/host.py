@@ -28,7 +28,8 @@ def find_project_folder(start: Path) -> Path | None:
 
     The plugin starts in the folder of the program, which `main` of Pulumi.yaml may place below the project's.
     """
-    folders = (start.resolve(), *start.resolve().parents)
+    whole = start.resolve()
+    folders = (whole, *whole.parents)
     return next((folder for folder in folders if any((folder / name).is_file() for name in PROJECT_FILES)), None)
 
 
@@ -74,8 +75,8 @@ class Host(Struct, frozen=True):
     engine_address: str | None = field(default_factory=engine_address)
     """Where Pulumi's engine takes lines; without it they go to `stderr`."""
     secrets_root: Path = SECRETS_ROOT
-    project_folder: Path = field(default_factory=lambda: find_project_folder(Path()) or Path())
-    """Where relative paths of the configuration begin."""
+    project_folder: Path | None = None
+    """Where relative paths of the configuration begin; None: in the folder of the project, looked for on first use."""
     engine_exited: Callable[[], bool] = has_engine_exited
     """Whether Pulumi's engine has exited: the state would miss everything that is done from here on."""
     start_thread: Callable[[Callable[[], None]], None] = start_daemon_thread
