@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from btp_trust_fleet.driver.campaign import Campaign
 from btp_trust_fleet.driver.decision import Approve, End, Ending, Start, Wait, next_action
@@ -101,18 +101,7 @@ class Driver:
         if self._campaign.needs_approval(action.wave):
             plans = self._ledger.history.approved_plans(self._campaign.verb, action.wave)
         for stack in action.stacks:
-            self._ledger.append(
-                StackStarted(
-                    at=self._clock(),
-                    run=self._campaign.run,
-                    wave=action.wave.name,
-                    stack=stack.stack,
-                    connection=stack.connection,
-                    verb=self._campaign.verb,
-                    generation=stack.generation,
-                    passive=stack.passive,
-                )
-            )
+            self._ledger.append(StackStarted(**self._common_fields(action.wave, stack)))
             digest = None if plans is None else plans[stack.stack]
             self._submit(action.wave, stack, self._make_task(stack, self._campaign.verb, digest))
             self._view.started(action.wave, stack)
@@ -138,14 +127,7 @@ class Driver:
     def _record_end(self, wave: Wave, stack: FleetStack, outcome: StackOutcome) -> None:
         self._ledger.append(
             StackEnded(
-                at=self._clock(),
-                run=self._campaign.run,
-                wave=wave.name,
-                stack=stack.stack,
-                connection=stack.connection,
-                verb=self._campaign.verb,
-                generation=stack.generation,
-                passive=stack.passive,
+                **self._common_fields(wave, stack),
                 state=outcome.state,
                 change=outcome.change,
                 started_at=outcome.started_at,
@@ -157,6 +139,19 @@ class Driver:
             )
         )
         self._view.ended(wave, stack, outcome)
+
+    def _common_fields(self, wave: Wave, stack: FleetStack) -> dict[str, Any]:
+        """Return what both records of a stack have, see `StackRecord`."""
+        return {
+            "at": self._clock(),
+            "run": self._campaign.run,
+            "wave": wave.name,
+            "stack": stack.stack,
+            "connection": stack.connection,
+            "verb": self._campaign.verb,
+            "generation": stack.generation,
+            "passive": stack.passive,
+        }
 
     def _ask(self, action: Approve) -> bool:
         """Plan a wave and ask for its approval; return False if it is still to be approved.

@@ -41,30 +41,26 @@ class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="ap
     by: str
 
 
-class StackStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="start"):
+class StackRecord(Struct, frozen=True, kw_only=True):
+    """What both records of a run of a stack have: the command, and what the table declared."""
+
+    at: Moment
+    run: str
+    wave: str
+    stack: str
+    connection: str | None = None
+    verb: Verb
+    generation: str
+    passive: str | None = None
+
+
+class StackStarted(StackRecord, frozen=True, kw_only=True, tag_field="event", tag="start"):
     """A stack is about to run: without an end, what became of it is unknown."""
 
-    at: Moment
-    run: str
-    wave: str
-    stack: str
-    connection: str | None = None
-    verb: Verb
-    generation: str
-    passive: str | None = None
 
-
-class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"):
+class StackEnded(StackRecord, frozen=True, kw_only=True, tag_field="event", tag="end"):
     """A stack has run."""
 
-    at: Moment
-    run: str
-    wave: str
-    stack: str
-    connection: str | None = None
-    verb: Verb
-    generation: str
-    passive: str | None = None
     state: StackState
     change: Change = Change.NONE
     started_at: Moment
@@ -76,7 +72,6 @@ class StackEnded(Struct, frozen=True, kw_only=True, tag_field="event", tag="end"
 
 
 Record = RunStarted | WaveApproved | StackStarted | StackEnded
-StackRecord = StackStarted | StackEnded
 
 
 def declares_as(record: StackRecord, verb: Verb, stack: FleetStack) -> bool:
