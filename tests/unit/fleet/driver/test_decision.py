@@ -209,21 +209,19 @@ def test_interruption_starts_no_more(fleet: Fleet) -> None:
     assert action_of(campaign_of(fleet), running=(DEV,), is_stopping=True) == Wait()
 
 
+def approval(plans: dict[str, str]) -> WaveApproved:
+    """Return the approval of a rotation of the wave, in a command before."""
+    return WaveApproved(
+        at=START, run="before", wave="all", verb=Verb.ROTATE, generation="2", digest="d", plans=plans, by="jane"
+    )
+
+
 def test_approval_comes_first(tmp_path: Path) -> None:
     """Of a wave that needs one, for the verbs that swap; once, for each stack whose plan stays."""
     fleet = sample_fleet(tmp_path, wide_table(2, approval="prompt", stop_after=2))
     assert isinstance(action_of(campaign_of(fleet)), Approve)
     assert isinstance(action_of(campaign_of(fleet, verb=Verb.PREPARE)), Start)
-    approved = WaveApproved(
-        at=START,
-        run="before",
-        wave="all",
-        verb=Verb.ROTATE,
-        generation="2",
-        digest="d",
-        plans={"s0": "a", "s1": "b"},
-        by="jane",
-    )
+    approved = approval({"s0": "a", "s1": "b"})
     assert stacks_of(action_of(campaign_of(fleet), approved)) == ["s0", "s1"]
     assert isinstance(action_of(campaign_of(fleet, verb=Verb.ROLL_BACK), approved), Approve)
     refused = ended("s0", StackState.REFUSED, run="before", generation="2")
@@ -236,16 +234,7 @@ def test_approval_comes_first(tmp_path: Path) -> None:
 def test_approval_ends_with_its_declaration(tmp_path: Path) -> None:
     """A rollback in between: the same plan is to be approved anew."""
     fleet = sample_fleet(tmp_path, wide_table(1, approval="file"))
-    approved = WaveApproved(
-        at=START,
-        run="before",
-        wave="all",
-        verb=Verb.ROTATE,
-        generation="2",
-        digest="d",
-        plans={"s0": "a", "gone": "b"},
-        by="jane",
-    )
+    approved = approval({"s0": "a", "gone": "b"})
     rolled_back = ended("s0", verb=Verb.ROLL_BACK, generation="1")
     assert isinstance(action_of(campaign_of(fleet), approved), Start)
     assert isinstance(action_of(campaign_of(fleet), approved, rolled_back), Approve)
