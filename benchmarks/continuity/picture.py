@@ -6,35 +6,34 @@ import math
 from collections.abc import Iterator, Mapping
 
 from continuity.measure import ScenarioResult, UserCall, measure
+from picture_style import DARK_TEXT_STYLE, SVG, TEXT_STYLE
 
 WIDTH, LEFT, RIGHT = 880, 110, 20
 TOP, BAND, LANE, STROKE = 46, 118, 17, 11
 TICKS = 12
 """Maximum number of labels on the axis, after 0."""
-HEAD = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
+HEAD = (
+    SVG
+    + """\
   <title id="title">Calls accepted and rejected while a certificate is exchanged in three ways</title>
   <desc id="desc">{described}</desc>
   <style>
-    text {{ font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }}
-    .small {{ font-size: 12px; fill: #57606a; }}
-    .title {{ font-weight: 600; }}
-    .end {{ text-anchor: end; }}
-    .middle {{ text-anchor: middle; }}
-    .paper {{ fill: #ffffff; }}
+"""
+    + TEXT_STYLE
+    + """\
     .line {{ stroke: #8c959f; fill: none; }}
     .accepted {{ stroke: #1a7f37; fill: none; }}
     .rejected {{ stroke: #cf222e; fill: none; stroke-width: 2; }}
-    @media (prefers-color-scheme: dark) {{
-      text {{ fill: #e6edf3; }}
-      .small {{ fill: #9ea7b3; }}
-      .paper {{ fill: #0d1117; }}
+"""
+    + DARK_TEXT_STYLE
+    + """\
       .accepted {{ stroke: #3fb950; }}
       .rejected {{ stroke: #ff7b72; }}
     }}
   </style>
   <rect class="paper" width="100%" height="100%" rx="8"/>
-"""  # noqa: E501 - one element, one line
+"""
+)
 
 
 def draw(found: Mapping[str, ScenarioResult]) -> str:

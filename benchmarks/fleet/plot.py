@@ -7,32 +7,30 @@ from collections.abc import Iterator, Sequence
 
 from fleet.rows import Row
 from fleet.ways import OURS, WAYS
+from picture_style import DARK_TEXT_STYLE, SVG, TEXT_STYLE
 
 COMMANDS = {"preview": "pulumi preview, no changes", "up": "pulumi up, rotates all"}
 WIDTH, HEIGHT = 880, 430
 TOP, PANEL_HEIGHT, PANEL_WIDTH = 60, 290, 360
 LEFTS = (60, 490)
 LEGEND_TOP, LEGEND_WIDTH = 395, 285
-HEAD = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title desc">
+HEAD = (
+    SVG
+    + """\
   <title id="title">Seconds of a command against the number of subaccounts, with {latency} ms of latency</title>
   <desc id="desc">{described}</desc>
   <style>
-    text {{ font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }}
-    .small {{ font-size: 12px; fill: #57606a; }}
-    .title {{ font-weight: 600; }}
-    .end {{ text-anchor: end; }}
-    .middle {{ text-anchor: middle; }}
-    .paper {{ fill: #ffffff; }}
+"""
+    + TEXT_STYLE
+    + """\
     .grid {{ stroke: #d0d7de; fill: none; }}
     .line {{ stroke: #57606a; fill: none; stroke-width: 1.5; }}
     .mark {{ fill: #57606a; }}
     .ours {{ stroke: #0969da; stroke-width: 3; }}
     .mark.ours {{ fill: #0969da; stroke: none; }}
-    @media (prefers-color-scheme: dark) {{
-      text {{ fill: #e6edf3; }}
-      .small {{ fill: #9ea7b3; }}
-      .paper {{ fill: #0d1117; }}
+"""
+    + DARK_TEXT_STYLE
+    + """\
       .grid {{ stroke: #30363d; }}
       .line {{ stroke: #9ea7b3; }}
       .mark {{ fill: #9ea7b3; }}
@@ -41,7 +39,8 @@ HEAD = """\
     }}
   </style>
   <rect class="paper" width="100%" height="100%" rx="8"/>
-"""  # noqa: E501 - one element, one line
+"""
+)
 DASHES = ("", "6 4", "2 3", "10 3 2 3", "12 4", "1 4")
 """Of the lines, in the order of the ways: they differ without color too."""
 
