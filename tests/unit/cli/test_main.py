@@ -250,13 +250,13 @@ def test_interruption_keeps_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 INTERRUPTED = """
-import signal, sys, threading, time
+import os, signal, sys, threading, time
 from btp_trust_cli import commands
 from btp_trust_cli.__main__ import run
 from btp_trust_cli.reading import at_once_each
 
 def read(number):
-    print(number, flush=True)
+    os.write(1, b"%d\\n" % number)  # at once: of two threads, print mixes the lines
     time.sleep(60)
 
 def gather(_):
