@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 from pulumi.runtime.config import CONFIG
 
 from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
+from btp_trust.resources.event_loop import wait_for_outputs_at_once
 from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.secret_guard.guard import refuse_secrets
@@ -63,6 +64,7 @@ class TrustResource(Resource):
         opts: pulumi.ResourceOptions | None,
     ) -> None:
         refuse_invalid_settings()
+        wait_for_outputs_at_once()
         refuse_imports(type(self).__name__, resource_name, opts)
         # Pulumi gives a dynamic resource only the attributes that are in its props, so outputs are there as None.
         outputs = dict.fromkeys(_OUTPUTS)

@@ -1,0 +1,54 @@
+"""Let a program wait for all of its outputs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from typing import Any
+
+from pulumi.runtime.settings import SETTINGS
+
+_ROUND_SECONDS = 1.0
+
+
+class _Outputs:
+    """The outputs of the program, as one awaitable that raises the first failure among them."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return _wait_for_outputs().__await__()
+
+
+class _InOrder(list[Awaitable[Any]]):
+    """Registrations in the order in which they began: Pulumi awaits the last of the list first."""
+
+    def append(self, registration: Awaitable[Any], /) -> None:
+        self.insert(0, registration)
+
+
+def wait_for_outputs_at_once() -> None:
+    """Let Pulumi's SDK, at the end of the program, await all outputs before it turns to the registrations.
+
+    By itself the SDK looks at all outputs again whenever some have arrived, which takes a time that grows with the
+    square of the resources: 26 s of the processor for 900. A failed output ends the program as soon as before.
+    """
+    manager = SETTINGS.rpc_manager
+    # Pulumi makes a new list for each program.
+    if not isinstance(manager.rpcs, _InOrder):
+        manager.rpcs = _InOrder([*manager.rpcs, _Outputs()])
+
+
+async def _wait_for_outputs() -> None:
+    """Await all outputs; those that are created meanwhile are looked at in the next round.
+
+    Raises:
+        Exception: An output failed. The SDK keeps each failed output in its set, so none gets lost between two rounds.
+    """
+    while outputs := _outstanding():
+        done, _ = await asyncio.wait(outputs, timeout=_ROUND_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+        for output in done:
+            await output
+
+
+def _outstanding() -> list[asyncio.Future[Any]]:
+    with SETTINGS.lock:
+        return list(SETTINGS.outputs)
