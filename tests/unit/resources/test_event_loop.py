@@ -16,6 +16,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import wait_for_rpcs
 
 from btp_trust import ActiveTrustCertificate
+from btp_trust.resources.event_loop import wait_for_outputs_at_once
 
 pytestmark = [
     pytest.mark.usefixtures("program_loop"),
@@ -116,3 +117,11 @@ def test_late_failure_is_raised() -> None:
     with pytest.raises(pulumi.RunError, match="rejected late"):
         run_program(program, Engine())
     assert outer_ran.is_set()
+
+
+def test_other_sdk_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program works with an SDK that counts its registrations in another way."""
+    registrations = ()
+    monkeypatch.setattr(SETTINGS.rpc_manager, "rpcs", registrations)
+    wait_for_outputs_at_once()
+    assert SETTINGS.rpc_manager.rpcs is registrations
