@@ -33,10 +33,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Self
 
+from btp_trust.parsing.urls import hide_credentials
+
 
 def to_printable(text: str) -> str:
-    """Escape control characters, which a state or a program may hold, and drop empty lines."""
-    lines = (line for line in text.splitlines() if line.strip())
+    """Escape control characters, which a state or a program may hold, drop empty lines, and hide secrets of URLs."""
+    lines = (line for line in hide_credentials(text).splitlines() if line.strip())
     return "\n".join(
         "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
         for line in lines

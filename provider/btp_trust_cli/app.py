@@ -17,9 +17,11 @@ from btp_trust_cli.shared_options import (
     StackOption,
     selection_of,
 )
+from btp_trust_cli.usage import Commands
 
 app = typer.Typer(
     name="btp-trust",
+    cls=Commands,
     help="Watch over the trust certificates of SAP BTP subaccounts. All commands but "
     "`fleet` only read; `fleet` runs `pulumi up` for you.",
     no_args_is_help=True,

@@ -91,14 +91,26 @@ def chosen_stacks(project: PulumiProject, selection: Selection) -> list[str]:
     """Return the names of the stacks that are chosen; none outside of a project, and while no stack is selected.
 
     Raises:
-        TrustError: Pulumi's command line is missing or refuses.
+        TrustError: Pulumi's command line is missing or refuses, or the name of a stack is an address.
     """
     if selection.all_stacks:
         return project.stack_names() or [_refuse_empty_project()]
     if selection.stack is not None:
-        return [selection.stack]
+        return [_require_name(selection.stack)]
     selected = project.selected_stack() if project.exists else None
-    return [] if selected is None else [selected]
+    return [] if selected is None else [_require_name(selected)]
+
+
+def _require_name(stack: str) -> str:
+    """Refuse an address, such as that of the backend: the name of a stack is shown by each command."""
+    if "://" not in stack:
+        return stack
+    raise ConfigurationError(
+        "The name of the stack is an address.",
+        "It is left out here, as it may hold a password. The address of the backend belongs to `pulumi login`, or "
+        "into PULUMI_BACKEND_URL.",
+        "Give --stack or PULUMI_STACK a name that `pulumi stack ls` shows.",
+    )
 
 
 def _refuse_empty_project() -> str:

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from btp_trust.errors import TrustError
+from btp_trust.parsing.urls import hide_credentials
 from btp_trust_cli.exit_codes import Severity
 
 PIPE_WIDTH: Final = 10_000
@@ -29,12 +30,15 @@ _UNPRINTABLE: Final = re.compile(
 
 
 def printable(text: str, *, is_colored: bool = False) -> str:
-    """Spell out what a terminal would obey instead of show; line feeds stay, and colors that were asked for."""
+    """Spell out what a terminal would obey instead of show, and hide secrets of URLs.
+
+    Line feeds stay, and colors that were asked for.
+    """
 
     def spell(match: re.Match[str]) -> str:
         return match[0] if is_colored and match["color"] else match[0].encode("unicode_escape").decode()
 
-    return _UNPRINTABLE.sub(spell, text)
+    return _UNPRINTABLE.sub(spell, hide_credentials(text))
 
 
 def render(parts: Iterable[RenderableType], *, width: int = PIPE_WIDTH, is_colored: bool = False) -> str:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from distributed.security import Security
 
 from btp_trust.errors import ConfigurationError
 
+_ADDRESS: Final = re.compile(r"[a-z]+://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?/?")
+
 
 def security_of(address: str) -> Security | None:
     """Return the TLS settings for an address; None on loopback, where `tcp://` is allowed.
 
     Raises:
-        ConfigurationError: The address is unprotected, or certificates are missing.
+        ConfigurationError: The address has another form or is unprotected, or certificates are missing.
     """
+    if _ADDRESS.fullmatch(address) is None:
+        raise ConfigurationError(
+            "The address of the Dask scheduler is refused.",
+            "It is other than tls://HOST:PORT, and left out here, as it may hold a password. The certificates of both "
+            "sides stand for user and password.",
+            "Give --scheduler tls://HOST:PORT. If the address holds a password, renew that: other users of this "
+            "machine may have seen the command.",
+        )
     parts = urlsplit(address)
     if parts.scheme == "tcp" and _is_loopback(parts.hostname):
         return None

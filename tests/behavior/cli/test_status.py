@@ -117,6 +117,15 @@ def test_stack_is_chosen_by_name(engine: FakeEngine, pulumi: FakePulumi, make_ho
         assert document["subaccounts"][0]["stack"] == "dev"
 
 
+def test_address_as_stack_is_refused(pulumi: FakePulumi, make_host: MakeHost) -> None:
+    """Neither `--stack` nor PULUMI_STACK takes the address of a backend, and it stays hidden."""
+    address = "postgres://jane:secret@host/db"
+    for host, options in ((make_host(), {"stack": address}), (make_host(PULUMI_STACK=address), {})):
+        with pytest.raises(ConfigurationError, match="The name of the stack is an address") as raised:
+            read(host, pulumi.folder, **options)
+        assert "secret" not in str(raised.value)
+
+
 def test_communication_user_is_no_subaccount(
     engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost, emulator: Emulator
 ) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import msgspec
 
 from btp_trust.parsing.text_decoding import unescape_html
+from btp_trust.parsing.urls import host_and_path
 from btp_trust.service.transport.bearer import jwt_payload
 
 REDACTED: Final = "***"
@@ -174,9 +175,7 @@ def _hide_secrets(text: str, secrets: Collection[str]) -> str:
 
 def _host_and_path(url: re.Match[str]) -> str:
     """Keep scheme, host and path of a URL; drop user, query and fragment."""
-    place = re.split(r"[?#]", url[2], maxsplit=1)[0]
-    host, slash, path = place.partition("/")
-    return f"{url[1]}{host.rpartition('@')[2]}{slash}{path}"
+    return f"{url[1]}{host_and_path(url[2])}"
 
 
 def _one_line(text: str) -> str:

@@ -26,6 +26,15 @@ def test_open_scheduler_is_refused(address: str) -> None:
         security_of(address)
 
 
+@pytest.mark.parametrize("address", ["tls://jane:secret@host:1", "tls://host:1?token=secret", "jane:secret@host:1"])
+def test_address_with_credentials_is_hidden(address: str) -> None:
+    """The message says which form is wanted, and quotes nothing."""
+    with pytest.raises(ConfigurationError, match="The address of the Dask scheduler is refused") as raised:
+        security_of(address)
+    assert "secret" not in str(raised.value)
+    assert "jane" not in str(raised.value)
+
+
 @pytest.mark.parametrize("ca_file", [None, "missing.pem"])
 def test_missing_certificates_are_named(ca_file: str | None, tmp_path: Path) -> None:
     """The message has the settings that Dask reads."""
