@@ -1,4 +1,4 @@
-"""Messages about wrong options and arguments, without the credentials of an address that somebody gave."""
+"""Hide the credentials of an address that a message about options and arguments quotes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _hidden_credentials() -> Iterator[None]:
     except Exception as error:
         # The class of these errors is private in typer; those of this package have no `message`.
         if isinstance(message := getattr(error, "message", None), str):
-            from btp_trust.parsing.urls import hide_credentials  # noqa: PLC0415 - `--help` does without the package
+            from btp_trust.parsing.urls import hide_credentials  # noqa: PLC0415 - takes longer than `--help`
 
             error.message = hide_credentials(message)  # type: ignore[attr-defined]
         raise

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from btp_trust_emulator import Emulator
 from support.pulumi_project import PulumiProject
+from support.verification import PASSWORD, USER, USER_CONFIG, create_trusting_target
 
 CONNECTIONS = ("berlin", "turin", "lyon")
 PROGRAM = """
@@ -19,7 +22,8 @@ for name, signer in {signers}.items():
     following = PassiveTrustCertificate(f"{{name}}-next", connection=name, generation="2028-11")
     options = ResourceOptions(depends_on=[*earlier] if name == {last!r} else None)
     rotation = RotationTrigger(
-        f"{{name}}-rotation", connection=name, generation=signer, candidate=following, opts=options
+        f"{{name}}-rotation", connection=name, generation=signer, candidate=following, opts=options,
+        verify_destinations={destinations},
     )
     ActiveTrustCertificate(f"{{name}}-signing", connection=name, rotation=rotation)
     earlier.append(rotation)
@@ -27,9 +31,10 @@ export("whole", following)
 """
 
 
-def program(signer: str, last: str = "", **signers: str) -> str:
+def program(signer: str, last: str = "", destinations: tuple[str, ...] = (), **signers: str) -> str:
     """Return the program in which one certificate signs for all, or others for some; one may come after the others."""
-    return PROGRAM.format(signers={**dict.fromkeys(CONNECTIONS, signer), **signers}, last=last)
+    signs = {**dict.fromkeys(CONNECTIONS, signer), **signers}
+    return PROGRAM.format(signers=signs, last=last, destinations=list(destinations))
 
 
 def test_broken_connection_withholds_all_writes(
@@ -71,3 +76,49 @@ def test_broken_connection_withholds_all_writes(
     project.set_config("btp-trust:partial", "true")
     project.up(status=1)
     assert project.writes() == ["POST rotateCertificate"] * 4
+
+
+@pytest.mark.parametrize("options", [(), ("--parallel", "1")])
+def test_rejection_withholds_later_rotations(
+    emulator: Emulator,
+    tmp_path: Path,
+    make_project: Callable[[Emulator, str, Path], PulumiProject],
+    options: tuple[str, ...],
+) -> None:
+    """The target of the second of three rejects: the first stays rotated, the third waits until that is reverted.
+
+    The third depends on the others, and the update of a rotation that was rolled back succeeds.
+    """
+    guids = {name: emulator.create_subaccount(generate=True, subdomain=name).guid for name in CONNECTIONS}
+    project = make_project(emulator, guids["berlin"], tmp_path)
+    keys = {name: emulator.service_key(guid) for name, guid in guids.items()}
+    project.set_config("btp-trust:connections", json.dumps(keys), secret=True)
+    users = dict.fromkeys(guids, json.loads(USER_CONFIG))
+    project.set_config("btp-trust:users", json.dumps(users), secret=True)
+    destinations = ("s4", "assertion")
+    project.deploy(program("2026-11", "lyon", destinations))
+    for name, guid in guids.items():
+        emulator.create_user(guid, USER, PASSWORD)
+        create_trusting_target(emulator, guid, f"s4-{name}")
+    before = {name: emulator.slots(guid) for name, guid in guids.items()}
+    emulator.misreport("s4-turin", before["turin"].passive or "")
+
+    emulator.clear_journal()
+    project.write(program("2028-11", "lyon", destinations))
+    withheld = project.up(*options, status=1)
+    assert project.writes() == ["POST rotateCertificate"] * 3
+    assert {name: emulator.slots(guid).active for name, guid in guids.items()} == {
+        "berlin": before["berlin"].passive,
+        "turin": before["turin"].active,
+        "lyon": before["lyon"].active,
+    }
+    assert f"lyon ({guids['lyon'][:8]}): Generation '2028-11' was not made to sign" in withheld
+    assert f"turin ({guids['turin'][:8]}): Generation '2028-11' was rejected by the target of s4" in withheld
+    assert "Then deploy again: that rotates what is left." in withheld
+
+    emulator.clear_journal()
+    assert "was rejected by the target of s4" in project.up(*options, status=1).message[0]
+    assert project.writes() == []
+    project.deploy(program("2028-11", "lyon", destinations, turin="2026-11"), *options)
+    assert project.writes() == ["POST rotateCertificate"]
+    assert emulator.slots(guids["lyon"]).active == before["lyon"].passive

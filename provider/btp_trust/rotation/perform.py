@@ -49,6 +49,8 @@ def swap_slots(
 ) -> tuple[Snapshot, Switchover]:
     """Swap, if both slots are as planned, the verification is possible, the systems are ready and the time is right."""
     preflight.preflight(session, account, new)
+    if planned.is_rotation:  # a rollback and a restoration lead to a certificate that has signed
+        session.rolled_back.refuse_rotation(account.subaccount_id, new.generation)
     if new.limits_time:
         # Read again: the resources before this one may have taken hours, and the reading has the service's time.
         refuse_untimely(recorded_declaration(new, state, account.command_plan.valid_until), account.read())

@@ -23,6 +23,7 @@ from btp_trust.runtime.host import Host
 from btp_trust.runtime.open_connections import OpenConnection, OpenConnections
 from btp_trust.runtime.partial_deployment import PARTIAL, PartialDeployment
 from btp_trust.runtime.read_ahead import ReadAhead, parse_read_ahead
+from btp_trust.runtime.rolled_back import RolledBackRotations
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.runtime.user_lines import WARNING, UserLines
@@ -55,6 +56,7 @@ class Session:
         self.strict = _read_switch(config, "btp-trust:strict")
         self.expiry_limits = parse_expiry_limits(config)
         self.plans = CommandPlans()
+        self.rolled_back = RolledBackRotations()
         self._lock = threading.Lock()
         self._lines = UserLines(EngineLog(self.host.engine_address), self.host.stderr)
         self.credentials = configured_credentials(config, self.host, self.retry_policy, self._warn_about_machine)

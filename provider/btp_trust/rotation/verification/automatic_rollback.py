@@ -71,6 +71,8 @@ def roll_back(
     Raises:
         RollbackFailed: The slots are as the step left them.
     """
+    # At once: from now on, other rotations of this command are withheld.
+    session.rolled_back.record(account.subaccount_id, f"{session.label}: {step.new.generation!r} is being rolled back.")
     try:
         with account.lock:
             # `swap` also raises the error of an earlier write; then the rollback was left unsent.
@@ -92,7 +94,9 @@ def roll_back(
     evidence = _with_results(cause.evidence, results)
     done = cause.done(evidence, slots)
     why = f"{done.why}{switchover_messages.left_by_rollback(left, earlier)}"
-    return _rolled_back(step, earlier, evidence, slots, str(Refused(done.what, why, done.remedy)))
+    text = str(Refused(done.what, why, done.remedy))
+    session.rolled_back.record(account.subaccount_id, f"{session.label}: {done.what}")
+    return _rolled_back(step, earlier, evidence, slots, text)
 
 
 def _with_results(evidence: Mapping[str, Evidence], results: Mapping[str, ProbeResult]) -> dict[str, Evidence]:
