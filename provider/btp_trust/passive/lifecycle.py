@@ -70,7 +70,8 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Compariso
     if isinstance(reading, ReadingUnavailable):
         return diff_without_reading(session, reading, state, arguments_changed=arguments_changed)
     snapshot, command_plan = reading.snapshot, reading.account.command_plan
-    if new.generation != state.generation and (stale := stale_read_after_generation(snapshot, state)) is not None:
+    stale = command_plan.stale_passive = stale_read_after_generation(snapshot, state)
+    if new.generation != state.generation and stale is not None:
         raise stale
     step = next_step(state, new, snapshot)
     expiry = _expiry_notices(session, new, state.generations, reading) if _KIND in command_plan.checked else ()
@@ -80,6 +81,9 @@ def diff(session: Session, state: PassiveState, new: PassiveInputs) -> Compariso
         return Comparison(is_update_due=True, notices=(_step_notice(state, new, step), *expiry))
     # For the deletion of an old resource, which compares its name with this one.
     _record_name(session, new, snapshot.subaccount_id, state.fingerprint)
+    if stale is not None:
+        doubted = diff_without_reading(session, ReadingUnavailable(stale), state, arguments_changed=arguments_changed)
+        return Comparison(doubted.is_update_due, (*doubted.notices, *expiry))
     is_gone = snapshot.find(state.fingerprint) is None
     notices = (_certificate_gone_notice(session, state, snapshot),) if is_gone else ()
     return Comparison(arguments_changed, (*notices, *expiry))
@@ -112,7 +116,9 @@ def read(session: Session, bag: PropertyBag) -> PropertyBag:
     if isinstance(reading, ReadingUnavailable):
         warn_unchecked(session, reading, state)
         return bag
-    if reading.snapshot.find(state.fingerprint) is None:
+    if (stale := stale_read_after_generation(reading.snapshot, state)) is not None:
+        warn_unchecked(session, ReadingUnavailable(stale), state)
+    elif reading.snapshot.find(state.fingerprint) is None:
         session.print_notices([_certificate_gone_notice(session, state, reading.snapshot)])
     session.print_notices(_expiry_notices(session, state, state.generations, reading, may_fail=False))
     return bag
@@ -252,9 +258,10 @@ def _expiry_notices(
 
 def _certificate_gone_notice(session: Session, state: PassiveState, snapshot: Snapshot) -> Notice:
     return session.warning(
-        f"The certificate of generation {state.generation!r} ({state.fingerprint}) is in no slot any more.",
+        f"The service shows the certificate of generation {state.generation!r} ({state.fingerprint}) in no slot.",
         snapshot.slots_sentence,
-        "Nothing is generated until `generation` gets a new name.",
+        "If the next command says so again, somebody else removed it: give `generation` a new name, which generates "
+        "another one.",
     )
 
 

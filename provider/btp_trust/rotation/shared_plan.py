@@ -12,7 +12,6 @@ from btp_trust.rotation.switchover.plan import SwitchoverPlan
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Notice
 from btp_trust.runtime.reading import SlotsRead
-from btp_trust.snapshot import Snapshot
 
 
 def decide_or_postpone(declaration: Declaration, reading: SlotsRead) -> tuple[Declaration, Decision, Decision | None]:
@@ -20,17 +19,20 @@ def decide_or_postpone(declaration: Declaration, reading: SlotsRead) -> tuple[De
 
     Raises:
         Refused: The decision is to stop the command.
+        StaleRead: The declared certificate was generated just now, and the reading lacks it.
     """
-    decision, passive = _decide(declaration, reading.snapshot), reading.snapshot.passive
+    decision, passive = _decide(declaration, reading), reading.snapshot.passive
     if decision.waits_until is None or passive is None:
         return declaration, decision, None
     reading.account.command_plan.postpone_swap(passive, decision.waits_until)
     kept = keep_deployed(declaration)
-    return kept, _decide(kept, reading.snapshot), decision
+    return kept, _decide(kept, reading), decision
 
 
-def _decide(declaration: Declaration, snapshot: Snapshot) -> Decision:
-    decision = decide(declaration, snapshot)
+def _decide(declaration: Declaration, reading: SlotsRead) -> Decision:
+    decision, stale = decide(declaration, reading.snapshot), reading.account.command_plan.stale_passive
+    if decision.reason is Reason.CERTIFICATE_GONE and stale is not None:
+        raise stale
     if decision.refusal is not None:
         raise decision.refusal
     return decision

@@ -72,6 +72,8 @@ class CommandPlan(Struct):
     """Fingerprint of the certificate that an ActiveTrustCertificate renews in place."""
     stale_read: StaleRead | None = None
     """Why a RotationTrigger doubts the reading of this command."""
+    stale_passive: StaleRead | None = None
+    """Why a PassiveTrustCertificate doubts a reading that lacks its certificate."""
 
     def declare_registration(self, origin_key: str, args: object) -> bool:
         """Record that a TrustedIdentityProvider with this origin key is in the program.

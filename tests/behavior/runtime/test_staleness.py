@@ -61,12 +61,34 @@ def test_fresh_certificate_is_not_overwritten(engine: FakeEngine, before: list[P
     assert_waits(engine, wanted, engine.slots[1])
 
 
-def test_missing_fresh_certificate_is_only_warned(engine: FakeEngine) -> None:
-    """At rest, a certificate that seems gone is a warning."""
+@pytest.mark.parametrize("command", ["up", "refresh"])
+def test_missing_fresh_certificate_is_only_warned(engine: FakeEngine, command: str) -> None:
+    """At rest, a certificate that seems gone is a warning, which says from when on the reading counts."""
     engine.up(PREPARED)
     falls_behind(engine)
+    report = engine.refresh() if command == "refresh" else engine.up(PREPARED)
+    assert command == "refresh" or report.has_no_changes
+    assert "seems to be in no slot" in report.messages
+    assert "Run the same command again after" in report.messages
+    engine.emulator.advance(MINUTE)
+    engine.emulator.delete_passive(engine.guid)
     assert engine.up(PREPARED).has_no_changes
-    assert "in no slot" in engine.last_report.messages
+    assert f"generation 'b' ({engine.outputs('next')['fingerprint']}) in no slot." in engine.last_report.messages
+    assert "If the next command says so again, somebody else removed it" in engine.last_report.messages
+
+
+def test_rotation_to_missing_fresh_certificate_waits(engine: FakeEngine) -> None:
+    """A certificate that was generated just now is doubted to be gone, also by the trigger that makes it sign."""
+    engine.up(PREPARED)
+    assert_waits(engine, ROTATED, engine.slots[1])
+
+
+def test_changed_argument_passes_stale_read(engine: FakeEngine) -> None:
+    """A change that needs no slot is recorded."""
+    engine.up(PREPARED)
+    falls_behind(engine)
+    named = program("b", "a", passive={"display_name": "Acme"})
+    assert engine.up(named).operations["next"] == "update"
 
 
 @pytest.mark.parametrize(
