@@ -115,6 +115,14 @@ def test_changed_setting_is_no_change(expiring: Callable[..., FakeEngine]) -> No
         assert engine.last_report.has_no_changes
 
 
+def test_strict_program_is_stable(expiring: Callable[..., FakeEngine]) -> None:
+    """A program whose signer expires within a year is stable until then: afterwards, a strict run rightly refuses."""
+    engine = expiring(program("b", "a"), 300)
+    engine.config["btp-trust:strict"] = "true"
+    engine.assert_stable(program("b", "a"))
+    assert engine.config["btp-trust:strict"] == "true"
+
+
 def test_remedy_passes_a_strict_run(expiring: Callable[..., FakeEngine]) -> None:
     """To prepare and to rotate is never stopped, though the resources are asked one after the other."""
     adopted = write_program(("active", "trigger"))
