@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from btp_trust_emulator import Emulator, Switches
+from btp_trust_emulator.server.sockets import listen
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,25 @@ def test_clock_starts_at_real_time() -> None:
 def test_url_is_loopback(emulator: Emulator) -> None:
     """The URL is a loopback address, to which a client may send credentials over http."""
     assert httpx.URL(emulator.url).host == "127.0.0.1"
+
+
+def test_responses_are_sent_at_once() -> None:
+    """The connections that a server accepts send without Nagle's algorithm, which delays a body by 40 ms."""
+
+    async def accepted() -> int:
+        options = asyncio.Queue[int]()
+
+        def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            options.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(accept, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await options.get()
+
+    assert asyncio.run(accepted())
 
 
 def test_threads_share_the_emulator(caller: Any) -> None:
