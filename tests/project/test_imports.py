@@ -166,6 +166,16 @@ def test_program_loads_nothing_of_plugin() -> None:
     assert "xml.sax" not in loaded
 
 
+def test_certificates_need_the_decoder_alone() -> None:
+    """The rest of `cryptography.x509` takes three times as long to load: each command would wait for it."""
+    probe = "import json, sys, btp_trust.parsing.x509; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(
+        subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    )
+    assert "cryptography.hazmat.asn1" in loaded
+    assert "cryptography.x509" not in loaded
+
+
 def test_importing_the_providers_is_silent() -> None:
     """The plugin imports them in another process than the program's."""
     probe = [sys.executable, "-W", "error", "-c", "import btp_trust, btp_trust.providers"]

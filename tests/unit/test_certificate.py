@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ def certificate_of(
     since: datetime = SINCE,
     until: datetime = UNTIL,
     version: bytes | None = None,
+    extensions: bytes = b"",
 ) -> bytes:
     """Return the DER of a certificate with this subject, whose key and signature are dummies."""
     algorithm = der.sequence(der.object_identifier("1.2.840.113549.1.1.13"), der.null())
@@ -69,7 +71,7 @@ def certificate_of(
     public_key = der.sequence(algorithm, der.bit_string(b"key"))
     validity = der.sequence(der.time(since), der.time(until))
     number = der.explicit(0, der.integer(2)) if version is None else version
-    content = der.sequence(number, der.integer(serial), algorithm, name, validity, name, public_key)
+    content = der.sequence(number, der.integer(serial), algorithm, name, validity, name, public_key, extensions)
     return der.sequence(content, algorithm, der.bit_string(b"signature"))
 
 
@@ -312,6 +314,44 @@ def test_falls_back_to_the_subject(names: list[tuple[str, str]]) -> None:
         there = x509.load_pem_x509_certificate(parsed.pem.encode()).subject
         assert parsed.issuer_name == there.rfc4514_string()
     assert entity_of(parsed.metadata) == (parsed.issuer_name, [parsed.body])
+
+
+@st.composite
+def object_identifiers(draw: st.DrawFn) -> str:
+    """Return any object identifier that has no short name."""
+    first = draw(st.integers(0, 2))
+    second = draw(st.integers(0, 2**40 if first == 2 else 39))
+    return ".".join(map(str, [first, second, *draw(st.lists(st.integers(0, 2**60), min_size=4, max_size=6))]))
+
+
+@given(kind=object_identifiers())
+@example(kind="2.999.0.127.128.16383.16384")
+@example(kind="0.39.0")
+@example(kind="1.39.0")
+def test_writes_any_object_identifier(kind: str) -> None:
+    """As the library does."""
+    assert asn1.decode_der(x509.ObjectIdentifier, der.object_identifier(kind)).dotted_string == kind
+    assert parse_pem(pem_of(certificate_of(attribute(b"x", kind=kind)))).issuer_name == f"{kind}=x"
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        pytest.param(der.encode(0x06), id="an empty one"),
+        pytest.param(der.encode(0x06, b"\x55\x84"), id="a number without an end"),
+        pytest.param(der.encode(0x06, b"\x55\x80\x03"), id="a number with a zero in front"),
+        pytest.param(der.integer(0x550403), id="a number"),
+    ],
+)
+def test_malformed_object_identifier_is_refused(malformed: bytes) -> None:
+    """By the library and here, in a name and in an extension."""
+    with pytest.raises(ValueError, match="parsing asn1"):
+        asn1.decode_der(x509.ObjectIdentifier, malformed)
+    name = der.set_of(der.sequence(malformed, der.utf8_string("x")))
+    extensions = der.explicit(3, der.sequence(der.sequence(malformed, der.encode(0x04, b"x"))))
+    for damaged in (certificate_of(attribute(b"signing"), name), certificate_of(extensions=extensions)):
+        with pytest.raises(ValueError, match="malformed object identifier"):
+            parse_pem(pem_of(damaged))
 
 
 def test_the_subject_is_printable() -> None:

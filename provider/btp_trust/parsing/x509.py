@@ -1,21 +1,22 @@
 """The fields of a DER certificate that this package reads, decoded by a declared ASN.1 structure. Pure.
 
 Real certificates of the service have negative serial numbers and common names longer than RFC 5280 allows; general
-X.509 loaders warn about both or refuse them. The ASN.1 decoder of `cryptography` knows no such rules. Loading it takes
-a tenth of a second, so `btp_trust.certificate` imports this module where it decodes.
+X.509 loaders warn about both or refuse them. The ASN.1 decoder of `cryptography` knows no such rules. Programs do
+without it, so `btp_trust.certificate` imports this module where it decodes. Object identifiers are decoded here: their
+class is in `cryptography.x509`, which takes three times as long to load as the decoder.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import reduce
 from typing import Annotated, Final
 
-from cryptography import x509
 from cryptography.hazmat import asn1
 from msgspec import Struct
 
-_COMMON_NAME: Final = x509.ObjectIdentifier("2.5.4.3")
+_COMMON_NAME: Final = "2.5.4.3"
 _SHORT_NAMES: Final = {
     "2.5.4.3": "CN",
     "2.5.4.7": "L",
@@ -32,19 +33,22 @@ _SHORT_NAMES: Final = {
 _STRING_TYPES: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1E: "utf-16-be"}
 
 _SEQUENCE_TAG: Final = b"\x30"
+_OBJECT_IDENTIFIER_TAG: Final = b"\x06"
+_SUBIDENTIFIER: Final = rb"(?:[\x81-\xff][\x80-\xff]*)?[\x00-\x7f]"
+"""X.690, 8.19.2: seven bits in each octet, the top bit on all but the last, and no zeros in front."""
 _LONG_FORM: Final = 0x80
 """X.690, 8.1.3.5: from this length on, the first octet counts the octets of the length."""
 
 
 @asn1.sequence
 class _Attribute:
-    type: x509.ObjectIdentifier
+    type: asn1.TLV  # an object identifier, see `_dotted`
     value: asn1.TLV
 
 
 @asn1.sequence
 class _Extension:
-    oid: x509.ObjectIdentifier
+    oid: asn1.TLV  # an object identifier
     critical: Annotated[bool, asn1.Default(False)]  # noqa: FBT003 - DEFAULT FALSE of RFC 5280, 4.1
     value: bytes
 
@@ -110,7 +114,7 @@ class CertificateFields(Struct, frozen=True):
         subject = self._tbs.subject
         attributes = [attribute for relative in subject for attribute in relative.as_list() if attribute.value.data]
         for attribute in attributes:
-            if attribute.type == _COMMON_NAME:
+            if _dotted(attribute.type) == _COMMON_NAME:
                 encoding = _STRING_TYPES.get(attribute.value.tag_bytes[0], "latin-1")
                 return _require_printable(bytes(attribute.value.data).decode(encoding))
         return self.subject if attributes else ""
@@ -133,6 +137,11 @@ def decode_certificate(der: bytes) -> CertificateFields:
         ValueError: `der` is not an X.509 certificate.
     """
     tbs = asn1.decode_der(_Certificate, der).tbs
+    names = (
+        attribute.type for name in (tbs.issuer, tbs.subject) for relative in name for attribute in relative.as_list()
+    )
+    for identifier in (*names, *(extension.oid for extension in tbs.extensions or ())):
+        _dotted(identifier)  # raises where it is malformed
     validity = tbs.validity
     return CertificateFields(
         validity.not_before.as_datetime(), validity.not_after.as_datetime(), _encode_der(tbs.public_key), tbs
@@ -155,12 +164,30 @@ def _format_name(name: list[asn1.SetOf[_Attribute]]) -> str:
 
 def _format_rfc4514(attribute: _Attribute) -> str:
     """Write one attribute; a value that is not text, by its encoding (RFC 4514, 2.4)."""
-    oid = attribute.type.dotted_string
+    oid = _dotted(attribute.type)
     try:
         text = bytes(attribute.value.data).decode(_STRING_TYPES[attribute.value.tag_bytes[0]])
     except (KeyError, UnicodeDecodeError):
         return f"{_SHORT_NAMES.get(oid, oid)}=#{_encode_der(attribute.value).hex()}"
     return f"{_SHORT_NAMES.get(oid, oid)}={_escape(text)}"
+
+
+def _dotted(identifier: asn1.TLV) -> str:
+    """Write an object identifier as numbers with dots between them.
+
+    Raises:
+        ValueError: It is another kind of value, or malformed.
+    """
+    content = bytes(identifier.data)
+    if identifier.tag_bytes != _OBJECT_IDENTIFIER_TAG or not re.fullmatch(b"(?:%b)+" % _SUBIDENTIFIER, content):
+        raise ValueError("it has a malformed object identifier")
+    first, *rest = (
+        reduce(lambda number, octet: number << 7 | octet & 0x7F, octets, 0)
+        for octets in re.findall(_SUBIDENTIFIER, content)
+    )
+    # X.690, 8.19.4: the first two numbers share one; the second is below 40 unless the first is 2.
+    top = min(first // 40, 2)
+    return ".".join(map(str, (top, first - 40 * top, *rest)))
 
 
 def _encode_der(value: asn1.TLV) -> bytes:
