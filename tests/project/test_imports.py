@@ -176,6 +176,22 @@ def test_certificates_need_the_decoder_alone() -> None:
     assert "cryptography.x509" not in loaded
 
 
+def test_three_resources_load_no_metadata() -> None:
+    """A command with the resources of one subaccount loads nothing that reads registrations or metadata."""
+    probe = "; ".join(
+        (
+            "import json, sys, btp_trust.runtime.session",
+            *(f"import btp_trust.{name}.lifecycle" for name in ("passive", "rotation", "active")),
+            "print(json.dumps(sorted(sys.modules)))",
+        )
+    )
+    loaded = json.loads(
+        subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    )
+    unused = {"btp_trust.saml.metadata", "btp_trust.runtime.trust_configuration", "xml.sax"}
+    assert unused & {*loaded} == set()
+
+
 def test_importing_the_providers_is_silent() -> None:
     """The plugin imports them in another process than the program's."""
     probe = [sys.executable, "-W", "error", "-c", "import btp_trust, btp_trust.providers"]

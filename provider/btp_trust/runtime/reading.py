@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -13,9 +13,11 @@ from btp_trust.runtime import operation_context
 from btp_trust.runtime.comparison import Comparison, Notice
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.trust_configuration import TrustConfiguration
-from btp_trust.saml.metadata import IdentityProvider
 from btp_trust.snapshot import Snapshot, subaccount_label, whole_guid
+
+if TYPE_CHECKING:
+    from btp_trust.runtime.trust_configuration import TrustConfiguration
+    from btp_trust.saml.metadata import IdentityProvider
 
 _OWN: Final = "subaccount_id"
 """The argument that gives the subaccount to which a resource belongs."""

@@ -25,17 +25,16 @@ from btp_trust.runtime.partial_deployment import PARTIAL, PartialDeployment
 from btp_trust.runtime.read_ahead import ReadAhead, parse_read_ahead
 from btp_trust.runtime.rolled_back import RolledBackRotations
 from btp_trust.runtime.slots import Subaccount
-from btp_trust.runtime.trust_configuration import TrustConfiguration
 from btp_trust.runtime.user_lines import WARNING, UserLines
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.credentials.user_tokens import UserTokens
 from btp_trust.service.destinations import DestinationClient
-from btp_trust.service.identity_providers import IdentityProviderClient
 from btp_trust.service.transport.retry import RetryPolicy, parse_timeouts
 from btp_trust.service.trust_certificates import TrustCertificatesClient
 
 if TYPE_CHECKING:
     from btp_trust.runtime.communication_systems import CommunicationSystem, CommunicationSystems
+    from btp_trust.runtime.trust_configuration import TrustConfiguration
     from btp_trust.service.communication_systems import TrustBlock
 
 _Error = TypeVar("_Error", bound=TrustError)
@@ -141,6 +140,10 @@ class Session:
             WrongSubaccount: The token is for another subaccount, or a found binding leaves it open.
             TrustError: The connection gets no token.
         """
+        # Loaded where a program has registrations: every other command would wait for it.
+        from btp_trust.runtime.trust_configuration import TrustConfiguration  # noqa: PLC0415 - see above
+        from btp_trust.service.identity_providers import IdentityProviderClient  # noqa: PLC0415 - see above
+
         opened = self._connections.expect_subaccount(XSUAA, connection, expected, "subaccount_id")
         with self._lock:
             if (known := self._trust_configurations.get(opened.subaccount_id)) is None:

@@ -17,7 +17,6 @@ from btp_trust.formatting import format_rfc3339
 from btp_trust.parsing.fingerprint import OtherDigest, normalize_fingerprint
 from btp_trust.parsing.pem import decode_base64, find_blocks
 from btp_trust.parsing.text_decoding import decode, strip_byte_order_mark, strip_invisible, unescape_line_breaks
-from btp_trust.saml.metadata import parse_signers
 
 METADATA_FIELD: Final = "idpMetadata"
 """Field of the Destination service's response to GET /saml2Metadata; by SAP's OpenAPI file, base64 of metadata."""
@@ -156,6 +155,9 @@ def _parse_certificate(body: str) -> CertificateIdentity:
 
 def _parse_metadata(text: str) -> tuple[CertificateIdentity, ...]:
     """Read the signing certificates; a target that encrypts with a key may still distrust signatures made with it."""
+    # Loaded where a target states metadata: every other command would wait for it.
+    from btp_trust.saml.metadata import parse_signers  # noqa: PLC0415 - see above
+
     signers = parse_signers(text)
     if not signers:
         raise ValueError("it is SAML metadata without a signing certificate of an identity provider")
