@@ -48,14 +48,17 @@ def seconds_of(project: PulumiProject, words: Sequence[str]) -> float:
 
 
 def measure(ours: PulumiProject, empty: PulumiProject, pairs: int) -> dict[str, list[Pair]]:
-    """Time each command in pairs; the two programs take turns in being first."""
+    """Time each command in pairs; the two programs take turns in being first.
+
+    The first pair of each command is left out: the machine reads files that it has in memory for the others.
+    """
     measured: dict[str, list[Pair]] = {name: [] for name in COMMANDS}
-    for number in range(pairs):
+    for number in range(pairs + 1):
         for name, words in COMMANDS.items():
             order = (ours, empty) if number % 2 else (empty, ours)
             seconds = {id(project): seconds_of(project, words) for project in order}
             measured[name].append(Pair(seconds[id(ours)], seconds[id(empty)]))
-    return measured
+    return {name: each[1:] for name, each in measured.items()}
 
 
 def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
@@ -69,7 +72,9 @@ def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
 def main(words: Sequence[str]) -> int:
     """Run, write, tell. Returns the exit status: 0 if all ratios are within the limit."""
     parser = argparse.ArgumentParser("startup", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=10, help="how often each command runs (%(default)s)")
+    parser.add_argument(
+        "--pairs", type=int, default=20, help="how often each command is timed, from 2 on (%(default)s)"
+    )
     pairs = parser.parse_args(words).pairs
     with tempfile.TemporaryDirectory(prefix="btp-trust-startup-") as name, Emulator(socket=True) as emulator:
         folder = Path(name)
@@ -78,6 +83,8 @@ def main(words: Sequence[str]) -> int:
         )
     numbers = to_json(measured)
     print(table(numbers))
+    for name, each in numbers.items():
+        print("Half of the pairs of `pulumi {}` have ratios from {:.2f} to {:.2f}.".format(name, *each["quartiles"]))
     RESULTS.write_text(f"{json.dumps(numbers, indent=2)}\n")
     write_table(PAGE, numbers)
     return int(any(ratio(pairs) > LIMIT for pairs in measured.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 LIMIT = 1.15
@@ -24,14 +24,21 @@ def ratio(pairs: Sequence[Pair]) -> float:
     return median(pair.ours / pair.empty for pair in pairs)
 
 
+def middle_half(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return the quartiles of the pairs' ratios: a wide range tells of a busy machine."""
+    lower, _, upper = quantiles((pair.ours / pair.empty for pair in pairs), n=4, method="inclusive")
+    return lower, upper
+
+
 def to_json(measured: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
-    """Return the numbers of each command: medians in seconds, the ratio, and the number of pairs."""
+    """Return the numbers of each command: medians in seconds, the ratio with its quartiles, the number of pairs."""
     return {
         name: {
             "pairs": len(pairs),
             "ours_seconds": round(median(pair.ours for pair in pairs), 2),
             "empty_seconds": round(median(pair.empty for pair in pairs), 2),
             "ratio": round(ratio(pairs), 3),
+            "quartiles": [round(each, 3) for each in middle_half(pairs)],
         }
         for name, pairs in measured.items()
     }
