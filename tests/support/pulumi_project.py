@@ -7,11 +7,12 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bootstrap.machine import Machine
-from bootstrap.main import environment
+from bootstrap.main import DROPPED_VARIABLES, environment
 from btp_trust_emulator import Emulator, JournalEntry
 from support import stack_files
 from support.paths import ROOT
@@ -62,8 +63,16 @@ def rotation_program(
 
 def clean_environment() -> dict[str, str]:
     """Return an environment for the project's commands that ignores settings of this machine's user."""
-    machine = environment(Machine(ROOT, dict(os.environ)))
-    return {name: value for name, value in machine.items() if not UNSET_VARIABLES.match(name)}
+    kept = {name: value for name, value in os.environ.items() if not UNSET_VARIABLES.match(name)}
+    paths = _paths(*map(os.environ.get, ("PATH", "HOME", "XDG_CACHE_HOME")))
+    return {name: value for name, value in kept.items() if name not in DROPPED_VARIABLES} | paths
+
+
+@cache
+def _paths(*_: str | None) -> dict[str, str]:
+    """Find Pulumi and the virtual environment, by these variables: this starts each of them, and takes as long."""
+    found = environment(Machine(ROOT, dict(os.environ)))
+    return {name: found[name] for name in ("PATH", "VIRTUAL_ENV")}
 
 
 def program_environment() -> dict[str, str]:
