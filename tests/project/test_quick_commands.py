@@ -13,12 +13,13 @@ import pytest
 from btp_trust_emulator import Emulator
 from support.processes import wait_until
 from support.pulumi_project import AS_INSTALLED, PulumiProject, adopting_program, program_environment
-from support.quick_python import LAUNCHER
+from support.quick_python import LAUNCHER, QUESTIONS
 
 KEY = "btp-trust:userToken"
 PROBE = """\
 import os, sys
-variables = {name: value for name, value in os.environ.items() if name not in {"_", "LC_CTYPE", "PYTHONEXECUTABLE"}}
+of_shells = {"_", "PWD", "LC_CTYPE", "PYTHONEXECUTABLE"}
+variables = {name: value for name, value in sorted(os.environ.items()) if name not in of_shells}
 print(sys.argv, sys.path, os.getcwd(), sys.executable, __name__, __file__, variables, sys.stdin.read())
 raise SystemExit(3)
 """
@@ -41,14 +42,17 @@ def project(emulator: Emulator, tmp_path: Path) -> PulumiProject:
     return second.create_stack(adopting_program())
 
 
-def test_quick_pip_answers_as_pip() -> None:
-    """Both name the same distributions, versions and folders; every other question goes to pip."""
-    quick, real = (
-        {(each["name"], each["version"], each["location"]) for each in json.loads(pip_output(variables, "list", "-v"))}
-        for variables in ({}, AS_INSTALLED)
-    )
-    assert quick == real
-    assert pip_output({}, "list") == pip_output(AS_INSTALLED, "list")
+@pytest.mark.parametrize("words", QUESTIONS.values(), ids=QUESTIONS)
+def test_kept_answers_are_python_s(words: list[str], tmp_path: Path) -> None:
+    """The launcher gives the answers of Python, from a file; another question goes to Python."""
+    environment = program_environment()
+    real = output(["python3", *words], environment)
+    assert output([str(LAUNCHER), *words], environment) == real
+    kept_elsewhere = {**environment, "QUICK_PYTHON_SERVER": f"{tmp_path}/socket"}
+    (tmp_path / "version").write_text("kept")
+    (tmp_path / "packages").write_text("kept")
+    assert output([str(LAUNCHER), *words], kept_elsewhere) == "kept"
+    assert output([str(LAUNCHER), "-c", "print('asked')"], kept_elsewhere) == "asked\n"
 
 
 @pytest.mark.parametrize("secret", [True, False], ids=["secret", "plain"])
@@ -130,8 +134,6 @@ def probe_environment() -> dict[str, str]:
     return environment
 
 
-def pip_output(variables: dict[str, str], *words: str) -> str:
-    """Ask pip as the language host does."""
-    command = ["python3", "-m", "pip", *words, "--format", "json"]
-    environment = {**program_environment(), **variables}
+def output(command: list[str], environment: dict[str, str]) -> str:
+    """Return what a command prints."""
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("python3")
+QUESTIONS = {"version": ["--version"], "packages": ["-m", "pip", "list", "-v", "--format", "json"]}
+"""What Pulumi asks Python at each command, by the names of the files with the answers."""
 SERVER = Path(__file__).with_name("server.py")
 
 _servers: dict[str, str] = {}
@@ -29,9 +31,12 @@ def quick_python(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _start(variables: Mapping[str, str]) -> str:
     """Start a server that ends with this process, and return its address."""
-    address = f"{tempfile.mkdtemp(prefix='quick-python-')}/socket"
+    folder = Path(tempfile.mkdtemp(prefix="quick-python-"))
+    address = str(folder / "socket")
     python = shutil.which("python3", path=variables["PATH"])
     assert python
+    for name, words in QUESTIONS.items():
+        (folder / name).write_bytes(subprocess.check_output([python, *words], env=variables))
     server = subprocess.Popen(
         [python, "-u", str(SERVER), address], env=variables, stdin=subprocess.PIPE, start_new_session=True
     )

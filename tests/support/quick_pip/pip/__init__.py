@@ -1,1 +1,0 @@
-"""The answer of pip to the only question that Pulumi asks."""
