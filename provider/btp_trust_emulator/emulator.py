@@ -94,7 +94,7 @@ class Emulator(Propagation, S4Tenants):
 
         if self._socket:
             return mounts.over_sockets(stack, create_landscape, self._host, self._ports)
-        return mounts.in_process(create_landscape)
+        return mounts.in_process(stack, create_landscape)
 
     @property
     def _running_mount(self) -> Mount:

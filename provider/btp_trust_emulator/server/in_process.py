@@ -59,11 +59,13 @@ _ENDINGS: dict[ConnectionFailure, tuple[type[httpx.TransportError], str]] = {
 
 
 class InProcessTransport(httpx.BaseTransport):
-    """Calls an ASGI application in the caller's thread, in one event loop per request; any thread may use it."""
+    """Calls an ASGI application in the caller's thread, in an event loop for this request alone; any thread may."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._refuses = False
+        self._idle_loops: list[asyncio.AbstractEventLoop] = []
+        """Loops between two requests: making one takes as long as a request does."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, wait for the whole response."""
@@ -73,8 +75,23 @@ class InProcessTransport(httpx.BaseTransport):
         # A loop behind a portal would cost each request four changes of the thread, several milliseconds each.
         if _has_running_loop():  # as in a Pulumi program, which waits here
             with ThreadPoolExecutor(max_workers=1) as executor:
-                return executor.submit(asyncio.run, self._handle(request)).result()
-        return asyncio.run(self._handle(request))
+                return executor.submit(self._run, request).result()
+        return self._run(request)
+
+    def _run(self, request: httpx.Request) -> httpx.Response:
+        try:
+            loop = self._idle_loops.pop()
+        except IndexError:
+            loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(self._handle(request))
+        finally:
+            self._idle_loops.append(loop)
+
+    def close(self) -> None:
+        """Close the event loops."""
+        while self._idle_loops:
+            self._idle_loops.pop().close()
 
     @contextlib.contextmanager
     def refuse_connections(self) -> Iterator[None]:

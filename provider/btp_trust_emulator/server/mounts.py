@@ -39,10 +39,10 @@ class Mount:
     refuse_connections: Callable[[], AbstractContextManager[None]]
 
 
-def in_process(create_landscape: LandscapeFactory) -> Mount:
-    """Mount the emulator behind a transport that calls it."""
+def in_process(stack: ExitStack, create_landscape: LandscapeFactory) -> Mount:
+    """Mount the emulator behind a transport that calls it; the stack ends it."""
     emulation = Emulation.of(create_landscape(_IN_PROCESS))
-    transport = InProcessTransport(application(emulation))
+    transport = stack.enter_context(InProcessTransport(application(emulation)))
     return Mount(emulation, transport, None, transport.refuse_connections)
 
 
