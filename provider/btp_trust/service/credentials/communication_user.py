@@ -24,7 +24,7 @@ from btp_trust.service.credentials.environment import ConnectionVariables
 from btp_trust.service.credentials.key_formats import find_credentials
 from btp_trust.service.credentials.safe_url import UNSAFE_URL, is_safe_url
 from btp_trust.service.transport.decoding import DecodingError, find_json_object
-from btp_trust.service.transport.http_client import create_tls_context
+from btp_trust.service.transport.http_client import create_tls_context, unused_tls_context
 
 SCENARIO: Final = "SAP_COM_0A48"
 """Communication scenario whose inbound user may read and write communication systems."""
@@ -66,9 +66,8 @@ class CommunicationUser(msgspec.Struct, frozen=True, kw_only=True):
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: `certificate` and `key` are of different pairs, or `ca_bundle` is unusable.
         """
-        # Plain HTTP is for this machine itself (the emulator): loading authorities would only cost time.
         if not self.url.lower().startswith("https:"):
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return unused_tls_context()
         context = create_tls_context(ca_bundle)
         if self.certificate:
             self._require_unexpired(now)

@@ -20,7 +20,7 @@ from btp_trust.service.credentials.client_certificate import UnusablePair, load_
 from btp_trust.service.credentials.key_formats import find_credentials
 from btp_trust.service.credentials.safe_url import UNSAFE_URL, is_safe_url
 from btp_trust.service.transport.decoding import NO_JSON, DecodingError, find_json_object, to_text
-from btp_trust.service.transport.http_client import create_tls_context
+from btp_trust.service.transport.http_client import create_tls_context, unused_tls_context
 
 
 class Service(Struct, frozen=True):
@@ -89,8 +89,8 @@ class ServiceKey(msgspec.Struct, frozen=True, kw_only=True):
             CredentialsRejected: The client certificate has expired.
             ConfigurationError: `certificate` and `key` are of different pairs, or `ca_bundle` is unusable.
         """
-        if not self.uses_tls:  # loading authorities would only cost time
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if not self.uses_tls:
+            return unused_tls_context()
         context = create_tls_context(ca_bundle)
         if self.is_x509:
             # Checked here, so that the error has the date; the token service would only refuse.

@@ -6,6 +6,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,12 @@ _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64
 _PEM_HEADER: Final = "-----BEGIN CERTIFICATE-----"
 _MAX_PATH_LENGTH: Final = 200
 """Characters of a variable's value that passes for a path, which may be shown."""
+
+
+@cache
+def unused_tls_context() -> ssl.SSLContext:
+    """Return TLS settings for services of this machine (the emulator), which speak plain HTTP: without authorities."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def create_tls_context(bundle: str | None = None) -> ssl.SSLContext:
