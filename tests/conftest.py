@@ -6,13 +6,16 @@ import asyncio
 import gc
 import warnings
 from collections.abc import Generator, Iterator
+from unittest.mock import patch
 
 import hypothesis
 import pulumi
 import pytest
 
 from btp_trust_emulator import Emulator
+from btp_trust_emulator.pki import keys
 from support.paths import ROOT
+from support.recycled_keys import RecycledKeys
 from support.tracing import Untraced, untraced_children
 
 MEASURED = {"behavior", "emulator", "unit", "wire"}
@@ -33,6 +36,8 @@ REPEATING = {
     "unit/service/transport/test_oauth_errors.py",
 }
 """Long modules that combine what others reach alone. One that becomes the only one to reach a branch leaves the set."""
+
+patch.object(keys, "generate", RecycledKeys(keys.generate)).start()  # before the first emulator, of any module
 
 
 def pytest_collection_finish() -> None:
