@@ -62,7 +62,7 @@ class VerificationScenario:
         self.emulator.create_user(self.guid, USER, PASSWORD)
         self.engine.config["btp-trust:user"] = json.dumps({"name": USER, "password": PASSWORD})
         self.emulator.advance(HOUR)
-        self.engine.deploy(program(), program("b", "a"))
+        self.engine.start(program(), program("b", "a"))
         for target in self.targets:
             self.emulator.create_target(self.name(target))
             self.emulator.create_destination(self.guid, self.emulator.target(self.name(target)).properties(target))
@@ -70,7 +70,12 @@ class VerificationScenario:
                 self.emulator.upload_certificate(self.name(target), certificate or "")
         self.emulator.create_destination(self.guid, SAML)
         if self.is_known:
-            self.engine.deploy(self.program("a", *self.targets, "assertion", verify_now="first"))
+            self.engine.start(self.first_program)
+
+    @property
+    def first_program(self) -> Program:
+        """The program that verifies all of them for the first time, while a signs."""
+        return self.program("a", *self.targets, "assertion", verify_now="first")
 
     @property
     def emulator(self) -> Emulator:

@@ -15,6 +15,6 @@ def stack(emulator: Emulator) -> S4Stack:
     """A subaccount with a certificate in each slot, and a system that trusts the active one."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(trust_program("b", "a"))
+    engine.start(trust_program("b", "a"))
     engine.state.clear()
     return S4Stack(engine)

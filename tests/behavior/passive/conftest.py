@@ -14,5 +14,5 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that adopted the active certificate."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(ALONE)
+    engine.start(ALONE)
     return engine

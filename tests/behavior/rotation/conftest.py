@@ -13,12 +13,12 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that adopted the active certificate."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(program())
+    engine.start(program())
     return engine
 
 
 @pytest.fixture
 def rotated(engine: FakeEngine) -> FakeEngine:
     """A stack that has rotated once: b signs, a is the rollback target."""
-    engine.deploy(program("b", "a"), program("b", "b"))
+    engine.start(program("b", "a"), program("b", "b"))
     return engine

@@ -47,7 +47,7 @@ class SwitchoverScenario:
             users[tenant] = self.emulator.communication_user(self.name(tenant))
             self.emulator.create_communication_system(self.name(tenant), "BTP", active)
         self.engine.config["btp-trust:connections"] = json.dumps(users)
-        self.engine.deploy(self.program("a"))
+        self.engine.start(self.program("a"))
         self.first, self.second = self.engine.slots
 
     @property
@@ -84,8 +84,13 @@ def scenario(engine: FakeEngine) -> SwitchoverScenario:
 
 def prepared(engine: FakeEngine, **switches: Any) -> SwitchoverScenario:
     """Prepare the stack, with a tenant of these switches."""
-    engine.deploy(program("b", "a"))
+    engine.start(program("b", "a"))
     return SwitchoverScenario(engine, S4Switches(**switches))
+
+
+def test_start_with_systems_is_stable(scenario: SwitchoverScenario) -> None:
+    """The program from which the tests of this module start, once deployed, has no changes."""
+    scenario.engine.assert_stable(scenario.program("a"))
 
 
 def test_systems_change_over_with_the_signer(scenario: SwitchoverScenario) -> None:

@@ -40,7 +40,7 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b; a signs."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(program(), PREPARED)
+    engine.start(program(), PREPARED)
     return engine
 
 

@@ -19,7 +19,7 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared b, while a signs."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(PREPARED)
+    engine.start(PREPARED)
     return engine
 
 

@@ -37,7 +37,7 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared, an hour after it adopted: its resources were observed at different times."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(ALONE, PREPARED)
+    engine.start(ALONE, PREPARED)
     return engine
 
 

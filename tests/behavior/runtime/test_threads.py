@@ -38,7 +38,7 @@ def engine(emulator: Emulator) -> FakeEngine:
     """A stack that has prepared."""
     engine = FakeEngine(emulator, emulator.create_subaccount(generate=True).guid)
     emulator.advance(HOUR)
-    engine.deploy(program(), program("b", "a"))
+    engine.start(program(), program("b", "a"))
     return engine
 
 

@@ -190,6 +190,12 @@ class FakeEngine:
             self.assert_stable(program)
             self.emulator.advance(HOUR)
 
+    def start(self, *programs: Program) -> None:
+        """Do the same for a fixture, whose tests start there: that it is stable is a test of its own, run once."""
+        for program in programs:
+            self.up(program)
+            self.emulator.advance(HOUR)
+
     def assert_refused(self, program: Program, *quoted: str | None) -> str:
         """Assert that the preview refuses a program, with a message in three parts; return the message."""
         try:

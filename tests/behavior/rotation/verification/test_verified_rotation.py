@@ -21,6 +21,11 @@ from support.verification import (
 )
 
 
+def test_verified_start_is_stable(scenario: VerificationScenario) -> None:
+    """The program from which these tests start, once deployed, has no changes."""
+    scenario.engine.assert_stable(scenario.first_program)
+
+
 def test_rotation_is_verified_by_each_destination(scenario: VerificationScenario) -> None:
     """An assertion shows the signer and a new token shows acceptance; then the program is stable."""
     engine, declared = scenario.engine, scenario.program("b", "s4", "assertion")
