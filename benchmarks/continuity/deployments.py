@@ -18,7 +18,7 @@ class PulumiDeployments:
     def __init__(self, folder: Path, subaccount: BenchmarkSubaccount) -> None:
         self._landscape = subaccount
         self._project = (
-            PulumiProject(folder, subaccount.emulator, subaccount.guid)
+            PulumiProject(folder, subaccount.emulator, subaccount.guid, secrets_provider="passphrase")
             .create_stack(adopting_program())
             .set_service_key_in_environment()
         )
@@ -42,7 +42,7 @@ class SwitchingDeployments:
     """A stack that has prepared the successor, and switches a communication system over."""
 
     def __init__(self, folder: Path, subaccount: BenchmarkSubaccount) -> None:
-        project = PulumiProject(folder, subaccount.emulator, subaccount.guid)
+        project = PulumiProject(folder, subaccount.emulator, subaccount.guid, secrets_provider="passphrase")
         user = subaccount.emulator.communication_user(subaccount.guid)
         project.variables["BTP_TRUST_COMMUNICATION_USER_S4"] = json.dumps(user)
         self._project = project.create_stack(self._program(_OLD)).set_service_key_in_environment()

@@ -105,7 +105,8 @@ def create(service: Service, folder: Path) -> Stacks:
     """Prepare all subaccounts in one deployment, which takes a second for four, and take its stack apart."""
     for each in service.subaccounts:
         service.emulator.delete_passive(each.guid)
-    project = PulumiProject(folder, service.emulator, service.subaccounts[0].guid, stack=TOGETHER)
+    guid = service.subaccounts[0].guid
+    project = PulumiProject(folder, service.emulator, guid, stack=TOGETHER, secrets_provider="passphrase")
     project.variables.update(AS_INSTALLED)
     project.create_stack((PROGRAMS / "prepared.py").read_text())
     project.set_config("btp-trust:connectionsFile", str(service.keys))

@@ -66,7 +66,7 @@ class Way:
         """Prepare this way for the first subaccounts of the service."""
         if not self.uses_pulumi:
             return ScriptStage(self, {**program_environment(), **_variables(service, number)}, folder)
-        project = PulumiProject(folder, service.emulator, service.subaccounts[0].guid)
+        project = PulumiProject(folder, service.emulator, service.subaccounts[0].guid, secrets_provider="passphrase")
         project.variables.update(AS_INSTALLED | _variables(service, number) | {"FLEET_SIGNER": SIGNER})
         return PulumiStage.deploy(self, project, service)
 

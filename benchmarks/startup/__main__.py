@@ -64,8 +64,8 @@ def measure(ours: PulumiProject, empty: PulumiProject, pairs: int) -> dict[str, 
 def deploy(folder: Path, emulator: Emulator, text: str) -> PulumiProject:
     """Deploy a program once, so that all later commands find it unchanged."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = PulumiProject(folder, emulator, guid, variables=dict(AS_INSTALLED)).create_stack(text)
-    project.set_service_key_in_environment().up()
+    project = PulumiProject(folder, emulator, guid, variables=dict(AS_INSTALLED), secrets_provider="passphrase")
+    project.create_stack(text).set_service_key_in_environment().up()
     return project
 
 

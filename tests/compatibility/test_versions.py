@@ -51,7 +51,8 @@ def emulator() -> Iterator[Emulator]:
 def rotate(emulator: Emulator, folder: Path, installation: Installation) -> None:
     """Adopt, generate, rotate and roll back with this installation."""
     guid = emulator.create_subaccount(generate=True).guid
-    project = PulumiProject(folder, emulator, guid, variables={**AS_INSTALLED, "PATH": installation.path})
+    variables = {**AS_INSTALLED, "PATH": installation.path}
+    project = PulumiProject(folder, emulator, guid, variables=variables, secrets_provider="passphrase")
     project.create_stack(rotation_program("2028-11", "2026-11")).set_service_key()
     project.up()
     old, new = project.slots()

@@ -106,10 +106,12 @@ def test_metrics_are_served(project: PulumiProject) -> None:
     assert_no_secret(scraped.text, project.known_secrets)
 
 
-def test_all_stacks_have_their_passphrase(project: PulumiProject) -> None:
+def test_all_stacks_have_their_passphrase(emulator: Emulator, tmp_path: Path) -> None:
     """A second stack is read as well; with another passphrase both are unknown, and the reason is named."""
-    project.up()
-    project.pulumi("stack", "init", "second")
+    guid = emulator.create_subaccount(generate=True).guid
+    project = PulumiProject(tmp_path, emulator, guid, secrets_provider="passphrase").create_stack(adopting_program())
+    project.set_service_key().up()
+    project.init_stack("second")
     key = json.dumps(project.emulator.service_key(project.guid))
     project.pulumi("config", "set", "--stack", "second", "--secret", "btp-trust:serviceKey", key)
     found = json.loads(run(project, "status", "--all-stacks", "--json").text)["subaccounts"]

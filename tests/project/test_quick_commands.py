@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from btp_trust_emulator import Emulator
+from support import vault
 from support.processes import wait_until
 from support.pulumi_project import AS_INSTALLED, PulumiProject, adopting_program, program_environment
 from support.quick_python import LAUNCHER, QUESTIONS
@@ -33,11 +34,13 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.fixture
-def project(emulator: Emulator, tmp_path: Path) -> PulumiProject:
-    """A stack that is a copy of another one."""
+@pytest.fixture(params=["passphrase", vault.PROVIDER])
+def project(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> PulumiProject:
+    """A stack that is a copy of another one, with each provider of secrets."""
     guid = emulator.create_subaccount().guid
-    first, second = (PulumiProject(tmp_path / name, emulator, guid) for name in ("first", "second"))
+    first, second = (
+        PulumiProject(tmp_path / name, emulator, guid, secrets_provider=request.param) for name in ("first", "second")
+    )
     first.create_stack(adopting_program())
     return second.create_stack(adopting_program())
 

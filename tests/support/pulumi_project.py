@@ -14,13 +14,13 @@ from typing import Any
 from bootstrap.machine import Machine
 from bootstrap.main import DROPPED_VARIABLES, environment
 from btp_trust_emulator import Emulator, JournalEntry
-from support import stack_files
+from support import stack_files, vault
 from support.paths import ROOT
 from support.quick_python import quick_python
 
 TRIGGER, PASSIVE, ACTIVE = "RotationTrigger", "PassiveTrustCertificate", "ActiveTrustCertificate"
 UNSET_VARIABLES = re.compile(
-    "PULUMI_|BTP_TRUST_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH|COVERAGE_PROCESS_"
+    "PULUMI_|BTP_TRUST_|VAULT_|VCAP_|SERVICE_BINDING_ROOT|SSL_CERT_|PYTHONWARNINGS|PYTHONPATH|COVERAGE_PROCESS_"
 )
 QUICK = {"GOGC": "400"}
 """Settings that make each command quicker: Pulumi ends before it would run out of memory."""
@@ -146,6 +146,8 @@ class PulumiProject:
     """Further environment variables of every command."""
     known_secrets: set[str] = field(default_factory=set)
     """Texts that must stay out of output and state."""
+    secrets_provider: str = vault.PROVIDER
+    """What encrypts the secrets of the stack; "passphrase" is Pulumi's default, which takes a third longer."""
 
     @property
     def label(self) -> str:
@@ -160,10 +162,15 @@ class PulumiProject:
         if text:
             (self.program / "Pulumi.yaml").write_text(PULUMI_YAML)
             self.write(text)
-            stack_files.create_or_copy(self.folder, self.stack, lambda: self.pulumi("stack", "init", self.stack))
+            words = (self.stack, f"--secrets-provider={self.secrets_provider}")
+            stack_files.create_or_copy(self.folder, words, lambda: self.init_stack(self.stack))
         else:
-            self.pulumi("stack", "init", self.stack)
+            self.init_stack(self.stack)
         return self
+
+    def init_stack(self, name: str) -> None:
+        """Run `pulumi stack init`."""
+        self.pulumi("stack", "init", name, f"--secrets-provider={self.secrets_provider}")
 
     def set_config(self, name: str, value: str, *, secret: bool = False) -> None:
         """Write a value of the configuration as `pulumi config set` does."""
@@ -252,6 +259,7 @@ class PulumiProject:
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": stack_files.PASSPHRASE,
+            **vault.variables(),
             "PULUMI_STACK": self.stack,
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             **self.variables,

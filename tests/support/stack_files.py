@@ -13,20 +13,22 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from support import vault
+
 PASSPHRASE = "test"
 ITERATIONS, KEY_BYTES, NONCE_BYTES = 1_000_000, 32, 12
 
-_created: dict[str, dict[Path, bytes]] = {}
-"""{stack: the files that `pulumi stack init` has added in this process}"""
+_created: dict[tuple[str, ...], dict[Path, bytes]] = {}
+"""{words of `pulumi stack init`: the files that it has added in this process}"""
 
 
-def create_or_copy(folder: Path, stack: str, init: Callable[[], object]) -> None:
+def create_or_copy(folder: Path, words: tuple[str, ...], init: Callable[[], object]) -> None:
     """Create a stack of the tests' own project, or write the files of the one that was created before."""
-    if stack not in _created:
+    if words not in _created:
         before = _read_all(folder)
         init()
-        _created[stack] = {name: content for name, content in _read_all(folder).items() if name not in before}
-    for name, content in _created[stack].items():
+        _created[words] = {name: content for name, content in _read_all(folder).items() if name not in before}
+    for name, content in _created[words].items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
 
@@ -34,7 +36,7 @@ def create_or_copy(folder: Path, stack: str, init: Callable[[], object]) -> None
 def set_config(file: Path, name: str, value: str, *, secret: bool) -> None:
     """Write a value of the configuration."""
     settings = _settings(file)
-    shown = {"secure": _encrypt(settings["encryptionsalt"], value)} if secret else value
+    shown = {"secure": _encrypt(_key(settings), value)} if secret else value
     _write(file, {**settings, "config": {**settings.get("config", {}), name: shown}})
 
 
@@ -58,14 +60,20 @@ def _write(file: Path, settings: dict[str, Any]) -> None:
     file.write_text(yaml.safe_dump(settings))
 
 
-def _encrypt(encryption_salt: str, text: str) -> str:
-    """Encrypt as Pulumi does with a passphrase."""
-    _, salt, *_ = encryption_salt.split(":")
+def _encrypt(key: bytes, text: str) -> str:
+    """Encrypt as Pulumi does."""
     nonce = os.urandom(NONCE_BYTES)
-    encrypted = AESGCM(_key(salt)).encrypt(nonce, text.encode(), None)
+    encrypted = AESGCM(key).encrypt(nonce, text.encode(), None)
     return f"v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(encrypted).decode()}"
 
 
+def _key(settings: dict[str, Any]) -> bytes:
+    """Return the key of a stack, which is in its settings, or follows from the passphrase."""
+    if encrypted := settings.get("encryptedkey"):
+        return vault.decrypt(base64.b64decode(encrypted).decode())
+    return _derived_key(settings["encryptionsalt"].split(":")[1])
+
+
 @cache
-def _key(salt: str) -> bytes:
+def _derived_key(salt: str) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", PASSPHRASE.encode(), base64.b64decode(salt), ITERATIONS, KEY_BYTES)
