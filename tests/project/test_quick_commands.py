@@ -13,7 +13,7 @@ import pytest
 from btp_trust_emulator import Emulator
 from support import vault
 from support.processes import wait_until
-from support.pulumi_project import AS_INSTALLED, PulumiProject, adopting_program, program_environment
+from support.pulumi_project import AS_INSTALLED, PulumiProject, adopting_program, program_environment, write_program
 from support.quick_python import LAUNCHER, QUESTIONS
 
 KEY = "btp-trust:userToken"
@@ -115,6 +115,17 @@ def test_quick_python_previews_as_python(tmp_path: Path) -> None:
             for project.variables in ({}, AS_INSTALLED)
         )
     assert quick == real
+
+
+def test_quick_edits_reach_python(tmp_path: Path) -> None:
+    """A program of the same length, written at once, is run in place of the bytecode of the one before."""
+    printed = []
+    for text in ("print(1)", "print(2)", "print(3)"):
+        write_program(tmp_path / "edited.py", text)
+        printed.append(
+            output(["python3", "-c", "import edited"], {**program_environment(), "PYTHONPATH": str(tmp_path)})
+        )
+    assert printed == ["1\n", "2\n", "3\n"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 5), (signal.SIGKILL, -signal.SIGKILL)])

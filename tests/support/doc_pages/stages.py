@@ -25,7 +25,7 @@ from support.doc_pages.surroundings import (
     start_receiver,
 )
 from support.doc_pages.workbench import PageWorkbench
-from support.pulumi_project import program_environment
+from support.pulumi_project import program_environment, write_program
 
 _UNSET = re.compile("PYTEST_|GIT_")
 _ADOPTED = """\
@@ -171,7 +171,7 @@ class PageProjects:
         first = ["git init --quiet --initial-branch main", "pulumi stack init dev"] if base == "subaccount" else []
         (bench.folder / "Pulumi.yaml").write_text("name: trust\nruntime: python\n")
         (bench.folder / ".gitignore").write_text("service-key.json\n")
-        (bench.folder / "__main__.py").write_text(program)
+        write_program(bench.folder / "__main__.py", program)
         deploy = f"pulumi up --yes --skip-preview && git add . && git commit --quiet --message '{subject}'"
         commands = [*first, deploy]
         block = Block(f"stage {subject}", 0, "console", "".join(f"$ {command}\n" for command in commands))

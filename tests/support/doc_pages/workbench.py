@@ -17,6 +17,7 @@ from pathlib import Path
 
 from support.doc_pages.blocks import Block
 from support.doc_pages.comparison import RunValues
+from support.pulumi_project import write_program
 
 _TIMEOUT_SECONDS = 180.0
 _FAILED = ("WARNING:", "CRITICAL:", "UNKNOWN:")
@@ -107,4 +108,4 @@ class PageWorkbench:
         text, lines = program.read_text(), self.values.substitute(block.text).splitlines(keepends=True)
         old, new = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
         assert old in text, f"{block}: not in the program:\n{old}\n{text}"
-        program.write_text(text.replace(old, new))
+        write_program(program, text.replace(old, new))
