@@ -241,7 +241,7 @@ def test_lost_certificate_warns_until_accepted(rotated: FakeEngine) -> None:
     line = pasted(rotated.preview(ROTATED).messages)
     accepted = with_arguments("b", **line)
     rotated.deploy(accepted)
-    lost = f"warning: PassiveTrustCertificate next, {rotated.label}: The certificate of generation"
+    lost = f"warning: PassiveTrustCertificate next, {rotated.label}: The service shows the certificate"
     assert "warning" not in rotated.preview(accepted).messages.replace(lost, "")
     assert rotated.slots[0] == signing
 
