@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import short_fingerprint
@@ -29,7 +29,25 @@ def signer_notices(
     if drift is None or snapshot.active is None:
         return [*expiry]
     what, why, remedy = drift
+    if command_plan.refreshed_drift is not None and command_plan.refreshed_drift[:2] == (
+        new.declared_fingerprint,
+        snapshot.active.fingerprint,
+    ):
+        return [*_rest_of_drift(session, new, command_plan.refreshed_drift, remedy), *expiry]
     return [session.warning(what, f"{_since(state, new.generations, snapshot.active)} {why}", remedy), *expiry]
+
+
+def _rest_of_drift(
+    session: Session, new: RotationInputs, refreshed: tuple[str, str, str], remedy: str
+) -> Iterator[Notice]:
+    """Return what the refresh of this command has left unsaid of the same drift: it does without the program."""
+    _, active, known_remedy = refreshed
+    systems = _unswitched_sentence(new)
+    if systems or remedy != known_remedy:
+        signer = short_fingerprint(active)
+        yield session.warning(
+            f"{signer} signs, as the refresh has found.", f"The slots stay as they are.{systems}", remedy
+        )
 
 
 def expiry_notices(
@@ -61,7 +79,7 @@ def warn_in_refresh(session: Session, state: RotationState, snapshot: Snapshot, 
         Refused: Another one signs than the last deployment declared, and `btp-trust:strict` is set.
     """
     declaration = declaration_of_state(state, command_plan.recorded_names)
-    drift = _recorded_drift(session, declaration, state, snapshot)
+    drift = _recorded_drift(session, declaration, state, snapshot, command_plan)
     context = recorded_expiry_context(declaration, snapshot)
     session.print_notices(drift)
     session.print_notices(runtime_warnings.expiry_notices(session, snapshot, context, may_fail=False))
@@ -111,14 +129,22 @@ def drift_warning(declaration: Declaration, decision: Decision, snapshot: Snapsh
         return None
     affected = _affected_targets(declaration, snapshot.active, snapshot)
     what = f"{decision.message}."
-    systems = ", ".join(switch.name for switch in declaration.switches)
-    switches = f" The systems in switches ({systems}) stay as they are, too." if systems else ""
-    why = f"{affected}{switches} The signer is {validity_of(snapshot.active)}. {decision.evidence}"
+    affected = f"{affected}{_unswitched_sentence(declaration)}"
+    why = f"{affected} The signer is {validity_of(snapshot.active)}. {decision.evidence}"
     return what, why, decision.remedies
 
 
+def _unswitched_sentence(args: RotationInputs | Declaration) -> str:
+    systems = ", ".join(switch.name for switch in args.switches)
+    return f" The systems in switches ({systems}) stay as they are, too." if systems else ""
+
+
 def _recorded_drift(
-    session: Session, declaration: Declaration, state: RotationState, snapshot: Snapshot
+    session: Session,
+    declaration: Declaration,
+    state: RotationState,
+    snapshot: Snapshot,
+    command_plan: CommandPlan,
 ) -> list[Notice]:
     """Return the drift as a refresh sees it, which gets the state alone."""
     if (change := recorded_change(declaration, state, snapshot)) is None:
@@ -132,6 +158,7 @@ def _recorded_drift(
         if name is None
         else f'To accept it: generation="{name}". To undo it: on_drift="restore".'
     )
+    command_plan.refreshed_drift = (state.declared_fingerprint, change.active.fingerprint, remedy)
     return [session.warning(change.what, change.why, remedy)]
 
 

@@ -65,6 +65,8 @@ class CommandPlan(Struct):
     show that the plan is refused, or why the slots are as they are. None before check, as in a refresh."""
     signer_warning: tuple[str, str, str] | None = None
     """The drift that a RotationTrigger has found, in three parts: diff adds since when, which the outputs show."""
+    refreshed_drift: tuple[str, str, str] | None = None
+    """The drift that the refresh before this plan has warned of: declared and active fingerprint, and the remedy."""
     valid_until: dict[str, dict[str, datetime]] = field(default_factory=dict)
     """{target: {fingerprint: moment}}: `validUntil` of the metadata of a RotationTrigger's targets. Check passes it to
     diff here, as an input of its own would change with each reading of the same certificates."""

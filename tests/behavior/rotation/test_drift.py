@@ -53,6 +53,27 @@ def test_drift_is_reported(rotated: FakeEngine) -> None:
     rotated.assert_stable(ROTATED)
 
 
+def test_refresh_reports_drift_once(rotated: FakeEngine) -> None:
+    """`preview --refresh` finds it by the state and again by the program, which adds the arguments alone."""
+    rotated.emulator.rotate(rotated.guid)
+    messages = rotated.preview_with_refresh(ROTATED).messages
+    assert messages.count("which this stack recorded as the signer.") == 1
+    assert "Run `pulumi preview`: it prints the arguments" in messages
+    line = "signs, as the refresh has found. The slots stay as they are. To accept it: "
+    assert messages.count(line) == 1
+    assert messages.count("warning: ") == 2
+
+
+def test_complete_refresh_is_not_repeated(engine: FakeEngine) -> None:
+    """Where the refresh knows the name, its warning has all; another declaration is another fact."""
+    engine.deploy(PREPARED)
+    engine.emulator.rotate(engine.guid)
+    messages = engine.preview_with_refresh(PREPARED).messages
+    assert messages.count("warning: ") == 1
+    assert 'To accept it: generation="b". To undo it: on_drift="restore".' in messages
+    assert engine.preview(PREPARED).messages.count("should sign, but") == 1
+
+
 def test_second_replacement_names_the_recorded_signer(engine: FakeEngine) -> None:
     """Where somebody replaced the signer twice, each command names the certificate that was recorded last."""
     declared = program(None, "a")
@@ -241,7 +262,7 @@ def test_lost_certificate_warns_until_accepted(rotated: FakeEngine) -> None:
     line = pasted(rotated.preview(ROTATED).messages)
     accepted = with_arguments("b", **line)
     rotated.deploy(accepted)
-    lost = f"warning: PassiveTrustCertificate next, {rotated.label}: The service shows the certificate"
+    lost = f"warning: PassiveTrustCertificate next, {rotated.label}: The service shows the certificate of generation"
     assert "warning" not in rotated.preview(accepted).messages.replace(lost, "")
     assert rotated.slots[0] == signing
 
