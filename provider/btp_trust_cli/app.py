@@ -11,6 +11,7 @@ from btp_trust_cli.exit_codes import Finished
 from btp_trust_cli.shared_options import (
     AllStacksOption,
     AsOfOption,
+    ConnectionsOption,
     FailWithinOption,
     FolderOption,
     JsonOption,
@@ -39,6 +40,7 @@ app = typer.Typer(
 def status(
     stack: StackOption = None,
     all_stacks: AllStacksOption = False,
+    connection: ConnectionsOption = None,
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
     fail_within: FailWithinOption = None,
@@ -54,7 +56,7 @@ def status(
     """
     from btp_trust_cli.commands import StatusRequest, run_status
 
-    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    selection = selection_of(stack, folder, all_stacks=all_stacks, connections=connection)
     request = StatusRequest(selection, as_json, fail_within, as_of)
     raise Finished(run_status(request))
 
@@ -62,11 +64,13 @@ def status(
 @app.command(
     short_help="Examine each connection step by step.",
     epilog="Examples: `btp-trust doctor` in the folder of a project, or with the service key in "
-    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline.",
+    "BTP_TRUST_SERVICE_KEY; `btp-trust doctor --stack prod --json` in a pipeline; `btp-trust doctor -c eu` for one "
+    "connection, also one that only btp-trust:serviceKeyCommand knows.",
 )
 def doctor(
     stack: StackOption = None,
     all_stacks: AllStacksOption = False,
+    connection: ConnectionsOption = None,
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -79,7 +83,7 @@ def doctor(
     """
     from btp_trust_cli.commands import DoctorRequest, run_doctor
 
-    selection = selection_of(stack, folder, all_stacks=all_stacks)
+    selection = selection_of(stack, folder, all_stacks=all_stacks, connections=connection)
     raise Finished(run_doctor(DoctorRequest(selection, as_json)))
 
 

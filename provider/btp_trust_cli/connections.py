@@ -18,7 +18,7 @@ from btp_trust.service.credentials.communication_user import is_communication_us
 from btp_trust.service.credentials.connections import Connections
 from btp_trust.service.credentials.service_key import DESTINATION, XSUAA, Service
 from btp_trust.service.credentials.users import UserCredentialsLookup
-from btp_trust_cli.pulumi_stack import PulumiProject, Stack
+from btp_trust_cli.pulumi_stack import PulumiProject, Stack, require_name
 from btp_trust_cli.recorded import RecordedSubaccount
 from btp_trust_cli.threads import thread_pool
 
@@ -34,6 +34,8 @@ class Selection:
     stack: str | None = None
     all_stacks: bool = False
     folder: Path = field(default_factory=Path)
+    connections: tuple[str, ...] = ()
+    """Only these; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,26 @@ def find_sources(selection: Selection, host: Host) -> list[Source]:
     project = PulumiProject(selection.folder, host.environ)
     names = chosen_stacks(project, selection)
     if not names:
-        return [_from_environment(host)]
+        return _narrowed([_from_environment(host)], selection.connections)
     host = structs.replace(host, project_folder=find_project_folder(selection.folder) or selection.folder)
     with thread_pool(STACKS_AT_ONCE) as pool:
-        return [_from_stack(stack, host) for stack in pool.map(project.read, names)]
+        return _narrowed([_from_stack(stack, host) for stack in pool.map(project.read, names)], selection.connections)
+
+
+def _narrowed(sources: list[Source], names: tuple[str, ...]) -> list[Source]:
+    """Leave the named connections in each source; one that none lists is looked for in all: a command may know it."""
+    listed = {name for source in sources for name in (*source.connections, *source.xsuaa_connections)}
+    unlisted = [name for name in names if name not in listed]
+    return [_narrow(source, frozenset(names), unlisted) for source in sources] if names else sources
+
+
+def _narrow(source: Source, names: frozenset[str], unlisted: Iterable[str]) -> Source:
+    own, xsuaa = _by_service(source.lookup, unlisted)
+    return replace(
+        source,
+        connections=(*(name for name in source.connections if name in names), *own),
+        xsuaa_connections=(*(name for name in source.xsuaa_connections if name in names), *xsuaa),
+    )
 
 
 def missing_connection(sources: Iterable[Source]) -> ConfigurationError:
@@ -96,21 +114,9 @@ def chosen_stacks(project: PulumiProject, selection: Selection) -> list[str]:
     if selection.all_stacks:
         return project.stack_names() or [_refuse_empty_project()]
     if selection.stack is not None:
-        return [_require_name(selection.stack)]
+        return [require_name(selection.stack)]
     selected = project.selected_stack() if project.exists else None
-    return [] if selected is None else [_require_name(selected)]
-
-
-def _require_name(stack: str) -> str:
-    """Refuse an address, such as that of the backend: the name of a stack is shown by each command."""
-    if "://" not in stack:
-        return stack
-    raise ConfigurationError(
-        "The name of the stack is an address.",
-        "It is left out here, as it may hold a password. The address of the backend belongs to `pulumi login`, or "
-        "into PULUMI_BACKEND_URL.",
-        "Give --stack or PULUMI_STACK a name that `pulumi stack ls` shows.",
-    )
+    return [] if selected is None else [require_name(selected)]
 
 
 def _refuse_empty_project() -> str:

@@ -27,6 +27,17 @@ def parse_stack_name(text: str) -> str:
     return name
 
 
+def parse_connection_name(text: str) -> str:
+    """Return the name of a connection.
+
+    Raises:
+        ValueError: `text` is empty or an address, which may hold a password.
+    """
+    if not (name := text.strip()) or "://" in name:
+        raise ValueError("Give the name of a connection, as the program and the configuration have it.")
+    return name
+
+
 def parse_days(text: str) -> timedelta:
     """Parse a number of days.
 

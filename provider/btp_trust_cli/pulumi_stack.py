@@ -161,6 +161,22 @@ class PulumiProject:
         return done.stdout
 
 
+def require_name(stack: str) -> str:
+    """Return the name of a stack, which each command shows.
+
+    Raises:
+        ConfigurationError: It is an address, such as that of the backend.
+    """
+    if "://" not in stack:
+        return stack
+    raise ConfigurationError(
+        "The name of the stack is an address.",
+        "It is left out here, as it may hold a password. The address of the backend belongs to `pulumi login`, or "
+        "into PULUMI_BACKEND_URL.",
+        "Give --stack or PULUMI_STACK a name that `pulumi stack ls` shows.",
+    )
+
+
 def _own_settings(config: Mapping[str, _ConfigValue]) -> dict[str, str]:
     return {
         key: setting.value

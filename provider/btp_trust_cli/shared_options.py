@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from btp_trust_cli.options import parse_days, parse_moment, parse_stack_name
+from btp_trust_cli.options import parse_connection_name, parse_days, parse_moment, parse_stack_name
 
 if TYPE_CHECKING:
     from btp_trust_cli.connections import Selection
@@ -29,7 +29,9 @@ def option_parser(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
     return parse_option
 
 
-def selection_of(stack: str | None, folder: Path, *, all_stacks: bool) -> Selection:
+def selection_of(
+    stack: str | None, folder: Path, *, all_stacks: bool, connections: Sequence[str] | None = None
+) -> Selection:
     """Return what the options select.
 
     Raises:
@@ -39,7 +41,7 @@ def selection_of(stack: str | None, folder: Path, *, all_stacks: bool) -> Select
 
     if stack is not None and all_stacks:
         raise typer.BadParameter("Give one of --stack and --all-stacks.")
-    return Selection(stack, all_stacks, folder)
+    return Selection(stack, all_stacks, folder, tuple(connections or ()))
 
 
 StackOption = Annotated[
@@ -53,6 +55,16 @@ StackOption = Annotated[
     ),
 ]
 AllStacksOption = Annotated[bool, typer.Option("--all-stacks", help="Read all stacks of the project.")]
+ConnectionsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--connection",
+        "-c",
+        metavar="NAME",
+        parser=option_parser(parse_connection_name),
+        help="Only this connection; may be repeated.",
+    ),
+]
 FolderOption = Annotated[
     Path,
     typer.Option(

@@ -34,10 +34,11 @@ def write_key(pulumi: FakePulumi, name: str, key: Mapping[str, Any], mode: int =
     path.chmod(mode)
 
 
-def examine(host: Host, folder: Path) -> tuple[Severity, dict[str, Any]]:
+def examine(host: Host, folder: Path, *connections: str) -> tuple[Severity, dict[str, Any]]:
     """Run doctor; return its exit code, and {title without the stack: steps}."""
     terminal = pipes()
-    severity = run_doctor(DoctorRequest(Selection(folder=folder), as_json=True), host, terminal)
+    selection = Selection(folder=folder, connections=connections)
+    severity = run_doctor(DoctorRequest(selection, as_json=True), host, terminal)
     checks = json.loads(printed(terminal))["checks"]
     return severity, {check["title"].removeprefix("stack dev, "): check["steps"] for check in checks}
 
@@ -98,6 +99,33 @@ def test_command_lists_nothing(pulumi: FakePulumi, make_host: MakeHost) -> None:
     pulumi.add_stack("dev", {"btp-trust:serviceKeyCommand": '["cat"]'}, current=True)
     with pytest.raises(ConfigurationError, match="serviceKeyCommand knows cannot be listed"):
         run_status(StatusRequest(Selection(folder=pulumi.folder)), make_host(), pipes())
+
+
+def test_named_connections_alone_are_examined(pulumi: FakePulumi, make_host: MakeHost, emulator: Emulator) -> None:
+    """Those of the option, each to its own service; the others stay unread."""
+    write_key(pulumi, "good", emulator.service_key(emulator.create_subaccount(generate=True).guid))
+    write_key(pulumi, "billing", emulator.api_access_key(emulator.create_subaccount().guid))
+    os.mkfifo(pulumi.folder / "keys/pipe.json")
+    pulumi.add_stack("dev", {"btp-trust:connectionsFile": "keys"}, current=True)
+    severity, checks = examine(make_host(), pulumi.folder, "billing", "good")
+    assert severity is Severity.OK
+    assert list(checks) == ["stack dev", f"connection good to {TO_DESTINATION}", f"connection billing to {TO_XSUAA}"]
+    severity, checks = examine(make_host(), pulumi.folder, "absent")
+    assert severity is Severity.CRITICAL
+    assert checks[f"connection absent to {TO_DESTINATION}"][0]["error"]["kind"] == "CredentialsMissing"
+
+
+def test_named_connection_of_command_is_found(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:
+    """Before the first deployment, too: it is in no list."""
+    write_key(pulumi, "site", engine.emulator.service_key(engine.guid))
+    words = ["sh", "-c", 'cat "keys/$1.json"', "get-key"]
+    pulumi.add_stack("dev", {"btp-trust:serviceKeyCommand": json.dumps(words)}, current=True)
+    severity, checks = examine(make_host(), pulumi.folder, "site")
+    assert severity is Severity.OK
+    assert list(checks) == ["stack dev", f"connection site to {TO_DESTINATION}"]
+    terminal = pipes()
+    run_status(StatusRequest(Selection(folder=pulumi.folder, connections=("site",))), make_host(), terminal)
+    assert "1 subaccount" in printed(terminal)
 
 
 def test_unused_key_is_named(engine: FakeEngine, pulumi: FakePulumi, make_host: MakeHost) -> None:

@@ -118,6 +118,8 @@ def test_help_is_a_success(words: list[str], capsys: pytest.CaptureFixture[str])
         (["status", "--nope"], "No such option"),
         (["status", "--as-of", "tomorrow"], "Give a day or a moment in UTC"),
         (["status", "--fail-within", "soon"], "Give whole days, for example 14d."),
+        (["doctor", "--connection", " "], "Give the name of a connection"),
+        (["status", "-c", "tls://jane:secret@host"], "Give the name of a connection"),
         (["notify"], "Give --state PATH"),
         (["notify", "--state", "a", "--as-of", "2028-01-01"], "Add --dry-run"),
         (["fleet", "rotate", "--in-pipeline"], "Add --wave or --stack"),
