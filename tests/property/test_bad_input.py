@@ -294,7 +294,7 @@ def _cases() -> dict[str, dict[str, Bag]]:
             "revoked": {"a": "leaked"},
             "soak": 14,
             "freeze": [{"from": "2020-12-15", "to": "2021-01-05", "why": "closing"}],
-            "window": {"cron": "* * * * *", "duration": "4h"},
+            "window": {"cron": "0 0 1 1 *", "duration": "8759h"},
             "when": "next_window",
             "break_glass": {"b": "INC-1"},
         },

@@ -5,7 +5,8 @@ cronsim and the time zones are imported where they are needed: few programs have
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise, takewhile
 from typing import Final
 
 import msgspec
@@ -14,6 +15,10 @@ from btp_trust.errors import Refused
 from btp_trust.rotation.time_limits import NEVER, parse_duration
 
 _FIELDS: Final = 5
+_CHECKED_FROM, _CHECKED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)
+"""The years in which a window has to open, and to close; two of them have a 29 February."""
+_CHECKED_OPENINGS: Final = 5_000
+"""Some milliseconds; of a window that opens each minute, three days."""
 _ZONES_OF_MACHINES: Final = ("localtime", "posixrules")
 """Names that mean another zone on each machine: the laptop and the pipeline would disagree."""
 
@@ -85,11 +90,11 @@ def check_window(window: Window) -> None:
     """Refuse a malformed window.
 
     Raises:
-        Refused: The cron expression, the duration or the time zone is malformed, or the window never opens.
+        Refused: The cron expression, the duration or the time zone is malformed, or the window never opens, or closes.
     """
     try:
         parse_duration(window.duration)
-        _first_opening(window, datetime(2026, 1, 1, tzinfo=UTC))
+        _first_opening(window, _CHECKED_FROM)
     except (ValueError, LookupError, StopIteration) as error:
         raise Refused(
             "`window` is unusable.",
@@ -97,6 +102,24 @@ def check_window(window: Window) -> None:
             'Write it like {"cron": "0 2 * * SUN", "duration": "4h", "time_zone": "Europe/Berlin"}.',
             prop="window",
         ) from None
+    if _is_always_open(window):
+        raise Refused(
+            "`window` is always open.",
+            f"{window}: each opening comes before the one before it has ended, so a rotation could begin at any time.",
+            "Give a shorter `duration` or fewer openings in `cron`; remove `window` if any time is right.",
+            prop="window",
+        )
+
+
+def _is_always_open(window: Window) -> bool:
+    """Return True if no pause is found. In UTC: the hour by which clocks are set back would pass for a pause."""
+    from cronsim import CronSim  # noqa: PLC0415 - see the module
+
+    duration = parse_duration(window.duration)
+    openings = takewhile(lambda opening: opening < _CHECKED_UNTIL, CronSim(window.cron, _CHECKED_FROM))
+    spans = (after - before for before, after in islice(pairwise(openings), _CHECKED_OPENINGS))
+    # Without a second opening in these years there is a pause.
+    return next(spans, timedelta.max) <= duration and all(span <= duration for span in spans)
 
 
 def _problem(window: Window, error: Exception) -> str:

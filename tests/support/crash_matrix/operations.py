@@ -36,7 +36,8 @@ class TimeLimits(Enum):
             TimeLimits.NONE: {},
             TimeLimits.OPEN: {
                 "soak": "30m",
-                "window": {"cron": "0 * * * *", "duration": "2h"},
+                # Closed in the last hour of a year.
+                "window": {"cron": "0 0 1 1 *", "duration": "8759h"},
                 "known_generations": {"2024-11": "0" * 64},
                 "revoked": {"2024-11": "its key was in a log"},
                 "break_glass": {"2030-11": "for the generation after this one"},
