@@ -21,7 +21,7 @@ from btp_trust_fleet.driver.standing import Position, standing_of
 from btp_trust_fleet.driver.stop import Stop, stop_on_signals
 from btp_trust_fleet.driver.summary import Summary, summary_text
 from btp_trust_fleet.ledger.history import History
-from btp_trust_fleet.ledger.ledger_file import LedgerFile, locked_ledger
+from btp_trust_fleet.ledger.ledger_file import LedgerFile, locked_ledger, require_project
 from btp_trust_fleet.ledger.records import RunStarted
 from btp_trust_fleet.progress.counts import Counts, WaveCounts
 from btp_trust_fleet.progress.live import LiveView
@@ -74,11 +74,8 @@ def run_drive(request: DriveRequest, machine: Machine | None = None) -> Severity
     machine = machine or Machine.of_process()
     campaign = _campaign(request)
     with stop_on_signals(machine.stop), locked_ledger(request.ledger_path) as ledger:
-        ledger.append(
-            RunStarted(
-                at=machine.clock(), run=campaign.run, verb=campaign.verb, host=socket.gethostname(), pid=os.getpid()
-            )
-        )
+        require_project(request.ledger_path, ledger.history, request.project_name)
+        ledger.append(_start(request, campaign, machine))
         scheduler = machine.scheduler or request.open_scheduler()
         with closing(scheduler):
             end = _drive(request, campaign, machine, ledger, scheduler)
@@ -86,6 +83,17 @@ def run_drive(request: DriveRequest, machine: Machine | None = None) -> Severity
     terminal = machine.terminal
     terminal.show(summary_text(summary, width=terminal.width, is_colored=terminal.is_colored))
     return summary.severity
+
+
+def _start(request: DriveRequest, campaign: Campaign, machine: Machine) -> RunStarted:
+    return RunStarted(
+        at=machine.clock(),
+        run=campaign.run,
+        verb=campaign.verb,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        project=request.project_name,
+    )
 
 
 def _campaign(request: DriveRequest) -> Campaign:

@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import yaml
+
+from btp_trust.runtime.host import PROJECT_FILES, find_project_folder
 from btp_trust_fleet.choice import choose_stacks
 from btp_trust_fleet.schedulers.scheduler import Scheduler
 from btp_trust_fleet.stack_run.task import StackTask, Verb
@@ -55,6 +58,18 @@ class FleetRequest:
     def project(self) -> Path:
         """The folder of the table, and of the program."""
         return (self.folder / self.file).parent.resolve()
+
+    @cached_property
+    def project_name(self) -> str | None:
+        """The name in Pulumi.yaml; None if that is unreadable, of which Pulumi itself will complain."""
+        folder = find_project_folder(self.project) or self.project
+        file = next((folder / name for name in PROJECT_FILES if (folder / name).is_file()), None)
+        try:
+            document = yaml.safe_load(file.read_bytes()) if file else None
+        except (OSError, yaml.YAMLError):
+            return None
+        name = document.get("name") if isinstance(document, dict) else None
+        return name if isinstance(name, str) else None
 
     @property
     def ledger_path(self) -> Path:

@@ -21,6 +21,8 @@ class History:
         self._approvals: list[tuple[WaveApproved, dict[str, int]]] = []
         """Each with the number of records that each stack had then."""
         self.last_run: RunStarted | None = None
+        self.project: str | None = None
+        """Whose stacks these are, as far as a command has recorded it."""
         for record in records:
             self.add(record)
 
@@ -28,6 +30,7 @@ class History:
         """Add the next record."""
         if isinstance(record, RunStarted):
             self.last_run = record
+            self.project = record.project or self.project
         elif isinstance(record, WaveApproved):
             self._approvals.append((record, {stack: len(self._of(stack)) for stack in record.plans}))
         else:

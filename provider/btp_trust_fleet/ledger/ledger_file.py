@@ -73,6 +73,23 @@ def read_history(path: Path) -> History:
     return History(read_records(path)[0])
 
 
+def require_project(path: Path, history: History, project: str | None) -> None:
+    """Refuse the ledger of another project: what is done there would count for stacks of the same names here.
+
+    Raises:
+        ConfigurationError: It is that of another one.
+    """
+    if None in {history.project, project} or history.project == project:
+        return
+    raise ConfigurationError(
+        f"The ledger {path} is that of the project {history.project!r}.",
+        f"This table belongs to the project {project!r}. Stacks of both may have the same names, and what is done in "
+        "one would count for the other.",
+        "Leave out --ledger, or name another file. If the project was renamed, move the ledger away: every stack is "
+        "then brought to what its program says once more.",
+    )
+
+
 def read_records(path: Path) -> tuple[list[Record], bool]:
     """Return the records, and whether the last line is torn: a killed command wrote only its beginning.
 

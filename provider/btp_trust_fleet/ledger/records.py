@@ -25,6 +25,8 @@ class RunStarted(Struct, frozen=True, kw_only=True, tag_field="event", tag="run"
     verb: Verb
     host: str
     pid: int
+    project: str | None = None
+    """Name of the Pulumi project: stacks of two projects may have one name."""
 
 
 class WaveApproved(Struct, frozen=True, kw_only=True, tag_field="event", tag="approved"):

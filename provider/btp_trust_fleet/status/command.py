@@ -15,7 +15,7 @@ from btp_trust_cli.reading import read_landscape
 from btp_trust_cli.terminal import Terminal
 from btp_trust_cli.threads import thread_pool
 from btp_trust_fleet.choice import chosen_of
-from btp_trust_fleet.ledger.ledger_file import read_history
+from btp_trust_fleet.ledger.ledger_file import read_history, require_project
 from btp_trust_fleet.status.position import Certificates, StackPosition, read_certificates, recorded_certificates
 from btp_trust_fleet.status.text import fleet_status_document, fleet_status_text
 from btp_trust_fleet.surroundings import FleetRequest
@@ -51,6 +51,7 @@ def run_fleet_status(
 
 def _gather(request: FleetStatusRequest, host: Host, terminal: Terminal) -> list[StackPosition]:
     stacks, history = chosen_of(request.fleet, request.chosen), read_history(request.ledger_path)
+    require_project(request.ledger_path, history, request.project_name)
     read = _ask_service if request.asks_service else _read_state
     with terminal.progress(len(stacks)) as on_done, thread_pool(request.parallel) as pool:
 

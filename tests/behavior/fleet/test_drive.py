@@ -445,3 +445,18 @@ def test_ledger_may_be_elsewhere(bench: Bench) -> None:
     """In the folder of the command."""
     bench.run(Verb.PREPARE, ledger=Path("there/ledger"))
     assert read_records(bench.folder / "there/ledger")[0]
+
+
+def test_ledger_of_another_project_is_refused(bench: Bench) -> None:
+    """Stacks of both may have the same names; one whose name is unknown is let through."""
+    project = bench.folder / "Pulumi.yaml"
+    project.write_text("name: one\n")
+    bench.run(Verb.PREPARE)
+    project.write_text("name: two\n")
+    with pytest.raises(ConfigurationError, match="is that of the project 'one'"):
+        bench.run(Verb.PREPARE)
+    for text in ("name: one\n", "name: [\n", "- two\n", "name: 1\n"):
+        project.write_text(text)
+        bench.run(Verb.PREPARE)
+    project.unlink()
+    bench.run(Verb.PREPARE)
