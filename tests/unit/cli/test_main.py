@@ -160,7 +160,10 @@ def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(commands, "run_status", run)
     main(["status", "--stack", "live", "-C", "/tmp", "--json", "--fail-within", "30d", "--as-of", "2028-11-20"])  # noqa: S108
-    (request,) = requests
+    monkeypatch.setattr(commands, "run_doctor", run)
+    main(["doctor", "-c", " eu ", "--connection", "us"])
+    request, doctor = requests
+    assert doctor.selection.connections == ("eu", "us")
     assert (request.selection.stack, request.selection.folder, request.as_json) == ("live", Path("/tmp"), True)  # noqa: S108
     assert (request.fail_within.days, request.as_of.year) == (30, 2028)
 
