@@ -17,8 +17,8 @@ from btp_trust.rotation.time_limits import NEVER, parse_duration
 _FIELDS: Final = 5
 _CHECKED_FROM, _CHECKED_UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)
 """The years in which a window has to open, and to close; two of them have a 29 February."""
-_CHECKED_OPENINGS: Final = 5_000
-"""Some milliseconds; of a window that opens each minute, three days."""
+_CHECKED_OPENINGS: Final = 50_000
+"""A quarter of a second at most, for a window that is refused; of one that opens each minute, a month."""
 _ZONES_OF_MACHINES: Final = ("localtime", "posixrules")
 """Names that mean another zone on each machine: the laptop and the pipeline would disagree."""
 

@@ -179,6 +179,7 @@ def test_window_without_pause_is_refused(window: Window) -> None:
         Window(cron="0 2 * * *", duration="1439m"),
         Window(cron="0 2 * * MON-FRI", duration="30h"),
         Window(cron="* * * * MON-FRI", duration="1h"),
+        Window(cron="* * 1-28 * *", duration="1m"),
         Window(cron="0 0 29 2 *", duration="1000d"),
         Window(cron="0 0 29 2 MON#5", duration="1000d"),
     ],
