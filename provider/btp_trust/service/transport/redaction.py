@@ -36,7 +36,7 @@ _TECHNICAL_CLAIMS: Final = frozenset(
 """Claims about the client and the token, which may be shown."""
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MARKUP: Final = re.compile(r"<[!?/A-Za-z]")
-_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s\"'<>]*)", re.IGNORECASE)
+_URL: Final = re.compile(r"(://)([^\s\"'<>]*)")
 _WORD: Final = re.compile(r"[^\s\"'<>(),:;=]+")
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*)*")
 _ENCODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"
