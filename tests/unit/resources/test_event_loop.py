@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_failed_output_ends_program_at_once() -> None:
         assert not engine.is_open.is_set()
     finally:
         engine.is_open.set()
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_failure_shows_line_of_program(*, is_used: bool) -> None:
+    """A program that fails inside of `apply` is shown where, also if the stack or a resource uses the output."""
+
+    def crash(_: str) -> None:
+        raise ValueError("in apply")
+
+    def program() -> None:
+        (quick,) = declare("quick")
+        failing = quick.fingerprint.apply(crash)
+        if is_used:
+            pulumi.ComponentResource("my:Component", "component").register_outputs({"x": failing})
+
+    with pytest.raises(ValueError, match="in apply") as raised:
+        run_program(program, Engine())
+    assert ", in crash" in "".join(traceback.format_exception(raised.value))
 
 
 def test_late_failure_is_raised() -> None:
