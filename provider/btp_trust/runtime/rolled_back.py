@@ -29,7 +29,8 @@ class RolledBackRotations:
         reasons = [reason for rolled_back, reason in self._reasons.items() if rolled_back != subaccount_id]
         if reasons:
             raise Refused(
-                f"Generation {generation!r} was not made to sign: another rotation of this deployment was rolled back.",
+                f"Generation {generation!r} was not made to sign: another rotation of this deployment had to be "
+                "rolled back.",
                 f"What failed there may fail here as well. {' '.join(reasons)} Both slots of this one are as before.",
                 "`pulumi preview` says why, and what to do there: at least revert the change of `generation`. "
                 "Then deploy again: that rotates what is left.",

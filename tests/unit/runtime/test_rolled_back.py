@@ -15,7 +15,7 @@ def test_rollback_withholds_other_subaccounts() -> None:
     rotations.record("turin", "acme-turin: 'b' is being rolled back.")
     rotations.record("turin", "acme-turin: Generation 'b' was rejected.")
     rotations.refuse_rotation("turin", "b")
-    with pytest.raises(Refused, match="another rotation of this deployment was rolled back") as raised:
+    with pytest.raises(Refused, match="another rotation of this deployment had to be rolled back") as raised:
         rotations.refuse_rotation("lyon", "b")
     assert "acme-turin: Generation 'b' was rejected." in raised.value.why
     assert "being rolled back" not in raised.value.why

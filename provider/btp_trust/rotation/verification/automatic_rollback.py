@@ -80,6 +80,8 @@ def roll_back(
             # The step is seconds old, so that a reading may still show the slots before it.
             slots = swap(account, step.slots.slots, earlier.fingerprint, reading_may_be_stale=True)
     except TrustError as error:
+        unconfirmed = f"{session.label}: The rollback of {step.new.generation!r} is unconfirmed. {error.what}"
+        session.rolled_back.record(account.subaccount_id, unconfirmed)
         if isinstance(error, OutcomeUnknown) and error is not unknown:
             return _rollback_outcome_unknown(account, step, earlier, cause, error)
         failure = cause.failed(error)

@@ -9,6 +9,7 @@ import pytest
 
 from btp_trust.errors import (
     OutcomeUnknown,
+    Refused,
     RollbackFailed,
     StaleRead,
 )
@@ -34,6 +35,12 @@ from support.verification import (
 )
 
 
+def assert_others_are_withheld() -> None:
+    """Assert that rotations of other subaccounts are withheld in this process, for an unconfirmed rollback."""
+    with pytest.raises(Refused, match=r"The rollback of 'b' is unconfirmed\."):
+        session.current().rolled_back.refuse_rotation("lyon", "b")
+
+
 def test_failed_rollback_is_repeated_next_time(scenario: VerificationScenario) -> None:
     """The error names the slots and the remedy; the state is unchanged, so the next run rolls back."""
     engine = scenario.engine
@@ -45,6 +52,7 @@ def test_failed_rollback_is_repeated_next_time(scenario: VerificationScenario) -
     assert_three_part_message(str(failure.value), "s4: rejected: ", *before, "pulumi up")
     assert engine.slots == before[::-1]
     assert engine.state["rotation"].inputs["generation"] == "a"
+    assert_others_are_withheld()
     engine.up(scenario.program("b", "s4"))
     assert engine.slots == before
     assert engine.outputs("rotation")["failed_generation"] == "b"
@@ -55,6 +63,7 @@ def test_unknown_rollback_that_was_done(scenario: VerificationScenario, *, refre
     """The next command reads that the rollback was done, and sends no probe."""
     engine, before = scenario.engine, scenario.engine.slots
     message = leave_rollback_outcome_unknown(scenario, done=True)
+    assert_others_are_withheld()
     assert_three_part_message(message, "'b'", "s4: rejected: ", *before, "pulumi up")
     assert engine.slots == before
     engine.emulator.advance(61)
