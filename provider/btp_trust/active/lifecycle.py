@@ -31,7 +31,6 @@ from btp_trust.runtime.reading import (
 )
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.signer_warnings import with_expiry_by_state
-from btp_trust.runtime.slot_writes import generate_active
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Snapshot, has_fingerprint
 
@@ -112,7 +111,7 @@ def update(session: Session, _bag: PropertyBag, new: ActiveInputs) -> PropertyBa
             # Minutes may have passed since the plan: somebody else may have renewed or swapped.
             snapshot = account.read()
             if _is_renewal_due(new, account.command_plan, snapshot):
-                snapshot = generate_active(account, snapshot)
+                snapshot = _generate(account, snapshot)
     return _outputs(session, new, snapshot)
 
 
@@ -183,7 +182,13 @@ def _generate_first(account: Subaccount) -> Snapshot:
                 "Wait a minute, then run the same command again.",
             )
         snapshot = account.read()
-    return snapshot if snapshot.active is not None else generate_active(account, snapshot)
+    return snapshot if snapshot.active is not None else _generate(account, snapshot)
+
+
+def _generate(account: Subaccount, snapshot: Snapshot) -> Snapshot:
+    from btp_trust.runtime.slot_writes import generate_active  # noqa: PLC0415 - most commands change nothing
+
+    return generate_active(account, snapshot)
 
 
 def _refreshed(session: Session, bag: PropertyBag, state: ActiveState, active: Certificate) -> PropertyBag:

@@ -28,7 +28,6 @@ from btp_trust.runtime.reading import (
 )
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.signer_warnings import expiry_notices
-from btp_trust.runtime.slot_writes import delete_passive, generate_passive
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.runtime.staleness import stale_read_error
 from btp_trust.snapshot import Snapshot
@@ -161,6 +160,8 @@ def stale_read_after_generation(snapshot: Snapshot, state: PassiveState) -> Stal
 
 def _empty_slot(account: Subaccount, state: PassiveState) -> str | None:
     """Delete the passive certificate if it belongs to the resource; return what to report."""
+    from btp_trust.runtime.slot_writes import delete_passive  # noqa: PLC0415 - most commands change nothing
+
     snapshot = account.read()
     if snapshot.passive is None:
         return None
@@ -189,6 +190,8 @@ def _step_notice(state: PassiveState, new: PassiveInputs, step: PassiveStep) -> 
 
 def _obtain_certificate(session: Session, new: PassiveInputs, own: RecordedCertificates) -> PropertyBag:
     """Do the planned step, if the passive slot is still the one of the plan."""
+    from btp_trust.runtime.slot_writes import generate_passive  # noqa: PLC0415 - see above
+
     account = open_for_write(session, new)
     with account.write_lock.hold():
         # Read again: minutes may have passed since the plan.

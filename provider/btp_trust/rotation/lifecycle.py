@@ -18,9 +18,7 @@ from btp_trust.rotation.difference import (
     arguments_changed,
     due_swap,
     find_difference,
-    refuse_unless_signing,
 )
-from btp_trust.rotation.history import event_outputs
 from btp_trust.rotation.notices import (
     creation_notices,
     record_notices,
@@ -28,8 +26,7 @@ from btp_trust.rotation.notices import (
     swap_notices,
     switchover_notices,
 )
-from btp_trust.rotation.outputs import history_outputs, refreshed_outputs, restored_at, signer_outputs, without_none
-from btp_trust.rotation.perform import complete_step, record_signer, swap_slots
+from btp_trust.rotation.outputs import refreshed_outputs
 from btp_trust.rotation.planning import (
     create_declaration,
     plan_inputs,
@@ -42,11 +39,8 @@ from btp_trust.rotation.postponement import waiting_notices
 from btp_trust.rotation.rollback import stale_read_after_swap
 from btp_trust.rotation.schema import RotationArgs, RotationInputs, RotationState, args_from_bag
 from btp_trust.rotation.shared_plan import decide_or_postpone, share_steps, share_swap
-from btp_trust.rotation.switchover.perform import Switchover, due_switchover
-from btp_trust.rotation.switchover.plan import SwitchoverPlan
-from btp_trust.rotation.target_history import rejection_outputs
+from btp_trust.rotation.switchover.plan import SwitchoverPlan, due_switchover
 from btp_trust.rotation.verification import preflight
-from btp_trust.rotation.verification.runner import verify_rotation
 from btp_trust.rotation.verification.step import RotationStep, is_verification_requested
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.comparison import Comparison, Notice
@@ -55,7 +49,6 @@ from btp_trust.runtime.lifecycle import Lifecycle
 from btp_trust.runtime.reading import (
     ReadingUnavailable,
     diff_without_reading,
-    open_for_write,
     read_slots,
     warn_unchecked,
 )
@@ -161,44 +154,16 @@ def diff(session: Session, state: RotationState, new: RotationInputs) -> Compari
 
 def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
     """Record the signer; never swap. Verify the destinations, if `verify_now` asks for that."""
-    account = open_for_write(session, new)
-    snapshot = account.snapshot()
-    refuse_unless_signing(new, snapshot)
-    outputs = signer_outputs(new, snapshot, session.expiry_limits)
-    # A text that the state has already would be an old request.
-    before = replace(from_bag(outputs, RotationState), verify_now=None)
-    step = RotationStep(before, new, snapshot, swapped=False)
-    outcome = verify_rotation(session, account, step, Switchover(session.retry_policy))
-    outputs = without_none({**outputs, **outcome.outputs})
-    return f"{snapshot.subaccount_id}/rotation", _with_records(outputs, step, outcome.snapshot)
+    from btp_trust.rotation import perform  # noqa: PLC0415 - most commands change nothing
+
+    return perform.create(session, new)
 
 
 def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
     """Swap if that was planned, else bring the outputs up to date; switch systems over and verify, if that is due."""
-    state = from_bag(bag, RotationState)
-    account = open_for_write(session, new)
-    due = due_swap(new, account.command_plan)
-    if due is not None:
-        snapshot, switchover = swap_slots(session, account, state, new, due)
-    else:
-        snapshot, switchover = record_signer(session, account, state, new)
-    step = RotationStep(state, new, snapshot, swapped=due is not None)
-    outcome = complete_step(session, account, step, switchover)
-    outputs = without_none(
-        {
-            **signer_outputs(new, outcome.snapshot, session.expiry_limits),
-            **history_outputs(outcome.snapshot, state),
-            **restored_at(new, outcome.snapshot, state, swapped=due is not None),
-            **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
-        }
-    )
-    return _with_records(outputs, step, outcome.snapshot)
+    from btp_trust.rotation import perform  # noqa: PLC0415 - see above
 
-
-def _with_records(outputs: PropertyBag, step: RotationStep, after: Snapshot) -> PropertyBag:
-    """Add the outputs that grow from one deployment to the next: rejections, and the history of the signer."""
-    new = from_bag(outputs, RotationState)
-    return {**outputs, **rejection_outputs(new, step.state, after), **event_outputs(step, new)}
+    return perform.update(session, bag, new)
 
 
 def read(session: Session, bag: PropertyBag) -> PropertyBag:

@@ -1,6 +1,7 @@
-"""Perform what a RotationTrigger has planned: swap or record, switch the systems over, verify the destinations.
+"""Create and update a RotationTrigger: swap or record, switch the systems over, verify the destinations.
 
-Both of the latter may end a step in a rollback, which swaps the slots and sets back the systems.
+Both of the latter may end a step in a rollback, which swaps the slots and sets back the systems. A command without
+changes does without this module.
 """
 
 from __future__ import annotations
@@ -9,24 +10,72 @@ from msgspec.structs import replace
 
 from btp_trust.certificate import Certificate
 from btp_trust.formatting import label_fingerprint
+from btp_trust.property_bag import PropertyBag, from_bag
 from btp_trust.rotation import announcements
-from btp_trust.rotation.difference import refuse_unless_signing, systems_still_behind
+from btp_trust.rotation.difference import due_swap, refuse_unless_signing, systems_still_behind
+from btp_trust.rotation.history import event_outputs
+from btp_trust.rotation.outputs import history_outputs, restored_at, signer_outputs, without_none
 from btp_trust.rotation.planned_swap import PlannedSwap
 from btp_trust.rotation.rollback import recorded_declaration
 from btp_trust.rotation.schema import RotationInputs, RotationState
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.failure import SwitchFailure
-from btp_trust.rotation.switchover.perform import Switchover, due_switchover, prepare_switchover
+from btp_trust.rotation.switchover.perform import Switchover, prepare_switchover
+from btp_trust.rotation.switchover.plan import due_switchover
 from btp_trust.rotation.switchover.schema import OnSwitchFailure
+from btp_trust.rotation.target_history import rejection_outputs
 from btp_trust.rotation.time_policies import refuse_untimely
 from btp_trust.rotation.verification import preflight
 from btp_trust.rotation.verification.automatic_rollback import roll_back
 from btp_trust.rotation.verification.runner import VerificationOutcome, evidence_outputs, verify_rotation
 from btp_trust.rotation.verification.step import RotationStep
+from btp_trust.runtime.reading import open_for_write
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.snapshot import Slots, Snapshot
+
+
+def create(session: Session, new: RotationInputs) -> tuple[str, PropertyBag]:
+    """Record the signer; never swap. Verify the destinations, if `verify_now` asks for that."""
+    account = open_for_write(session, new)
+    snapshot = account.snapshot()
+    refuse_unless_signing(new, snapshot)
+    outputs = signer_outputs(new, snapshot, session.expiry_limits)
+    # A text that the state has already would be an old request.
+    before = replace(from_bag(outputs, RotationState), verify_now=None)
+    step = RotationStep(before, new, snapshot, swapped=False)
+    outcome = verify_rotation(session, account, step, Switchover(session.retry_policy))
+    outputs = without_none({**outputs, **outcome.outputs})
+    return f"{snapshot.subaccount_id}/rotation", _with_records(outputs, step, outcome.snapshot)
+
+
+def update(session: Session, bag: PropertyBag, new: RotationInputs) -> PropertyBag:
+    """Swap if that was planned, else bring the outputs up to date; switch systems over and verify, if that is due."""
+    state = from_bag(bag, RotationState)
+    account = open_for_write(session, new)
+    due = due_swap(new, account.command_plan)
+    if due is not None:
+        snapshot, switchover = swap_slots(session, account, state, new, due)
+    else:
+        snapshot, switchover = record_signer(session, account, state, new)
+    step = RotationStep(state, new, snapshot, swapped=due is not None)
+    outcome = complete_step(session, account, step, switchover)
+    outputs = without_none(
+        {
+            **signer_outputs(new, outcome.snapshot, session.expiry_limits),
+            **history_outputs(outcome.snapshot, state),
+            **restored_at(new, outcome.snapshot, state, swapped=due is not None),
+            **outcome.outputs,  # last: a rollback overwrites or removes what the swap left
+        }
+    )
+    return _with_records(outputs, step, outcome.snapshot)
+
+
+def _with_records(outputs: PropertyBag, step: RotationStep, after: Snapshot) -> PropertyBag:
+    """Add the outputs that grow from one deployment to the next: rejections, and the history of the signer."""
+    new = from_bag(outputs, RotationState)
+    return {**outputs, **rejection_outputs(new, step.state, after), **event_outputs(step, new)}
 
 
 def record_signer(

@@ -13,8 +13,9 @@ from btp_trust.formatting import short_fingerprint
 from btp_trust.property_bag import PropertyBag
 from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.switchover import messages
+from btp_trust.rotation.switchover.plan import due_switchover
 from btp_trust.rotation.switchover.reading import concurrently, find_system, trusts
-from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitchover, Switch
+from btp_trust.rotation.switchover.schema import OnSwitchFailure, Switch
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.session import Session
 from btp_trust.runtime.system_writes import PreparedWrite, prepare_write
@@ -75,12 +76,6 @@ class Switchover(Struct):
     def outputs(self) -> PropertyBag:
         """Return the systems that were left behind, if there are any."""
         return {"unswitched": [*self.failures, *self.still_behind] or None}
-
-
-def due_switchover(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwitchover | None:
-    """Return the switchover of the inputs, if a check of this command has planned it, see `due_swap`."""
-    planned = new.switchover
-    return planned if planned is not None and planned.number == command_plan.planned_switchover else None
 
 
 def prepare_switchover(

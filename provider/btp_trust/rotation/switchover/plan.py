@@ -20,10 +20,12 @@ from btp_trust.rotation.decision import Action, Decision
 from btp_trust.rotation.declaration import Declaration
 from btp_trust.rotation.messages import label
 from btp_trust.rotation.revocation import revocation
+from btp_trust.rotation.schema import RotationInputs
 from btp_trust.rotation.switchover import messages
 from btp_trust.rotation.switchover.messages import Problem
 from btp_trust.rotation.switchover.reading import Systems
 from btp_trust.rotation.switchover.schema import OnSwitchFailure, PlannedSwitch, PlannedSwitchover
+from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.snapshot import Snapshot
 
 
@@ -162,3 +164,9 @@ def _lines(
         )
         for name in systems.readings
     }
+
+
+def due_switchover(new: RotationInputs, command_plan: CommandPlan) -> PlannedSwitchover | None:
+    """Return the switchover of the inputs, if a check of this command has planned it, see `due_swap`."""
+    planned = new.switchover
+    return planned if planned is not None and planned.number == command_plan.planned_switchover else None
