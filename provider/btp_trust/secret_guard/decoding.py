@@ -15,7 +15,11 @@ from urllib.parse import unquote
 from btp_trust.parsing.text_decoding import strip_invisible, unescape_html, unescape_line_breaks
 from btp_trust.secret_guard.der import is_certificate
 
-ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?![\"'])(?:\s+[A-Za-z0-9+/_-]+={0,2}(?![=\"']))*")
+_OPENING_QUOTE: Final = r"[\"'][^\s,;:.)}>\]\\]"
+"""What stands after a closing one ends a value, so that its padding is told from the `=` before a quoted value."""
+ENCODED: Final = re.compile(
+    rf"[A-Za-z0-9+/_-]{{16,}}={{0,2}}(?!{_OPENING_QUOTE})(?:\s+[A-Za-z0-9+/_-]+={{0,2}}(?!=|{_OPENING_QUOTE}))*"
+)
 """Base64, in one line or several; the lookahead excludes names before quoted values."""
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,}|(?:[0-9A-Fa-f]{2}[:\s-]+){16,}[0-9A-Fa-f]{2}")
 _MAX_DECODINGS: Final = 4

@@ -68,6 +68,17 @@ def test_part_of_service_key_is_found(part: str) -> None:
     assert [cut for cut in cuts if not find_secret(cut)] == []
 
 
+@pytest.mark.parametrize("end", ['"}', '",', "'", '"', "' \\n", '"]', '": 1'])
+def test_padding_before_quote_counts(end: str) -> None:
+    """Few random words change their classes so seldom: the padding tells this one from a name, in quotes too."""
+    assert find_secret(f"fhlFCjkS0CQWAILPS7bgYbGzmqOPAykePcrkJZYME8={end}") == "credentials"
+
+
+def test_name_before_quoted_value_is_public() -> None:
+    """The equals sign of an attribute is no padding."""
+    assert find_secret('theNameOfAVeryLongAttribute="value"') is None
+
+
 @pytest.mark.parametrize(
     "value",
     [
