@@ -16,7 +16,7 @@ from btp_trust.parsing.text_decoding import strip_invisible, unescape_html, unes
 from btp_trust.secret_guard.der import is_certificate
 
 _OPENING_QUOTE: Final = r"[\"'][^\s,;:.)}>\]\\]"
-"""What stands after a closing one ends a value, so that its padding is told from the `=` before a quoted value."""
+"""What stands after a closing one ends a value, which distinguishes its padding from the `=` before a quoted value."""
 ENCODED: Final = re.compile(
     rf"[A-Za-z0-9+/_-]{{16,}}={{0,2}}(?!{_OPENING_QUOTE})(?:\s+[A-Za-z0-9+/_-]+={{0,2}}(?!=|{_OPENING_QUOTE}))*"
 )
