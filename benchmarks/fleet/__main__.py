@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> Results:
         capacity = service.capacity(fleet)
         report(f"the emulator serves {capacity}")
         rows = measurement.run(fleet, Path(name))
-    return Results(os.cpu_count() or 0, options.limit, capacity, rows)
+    return Results(os.cpu_count() or 0, options.limit, capacity, rows, measurement.failures)
 
 
 def report(line: str) -> None:

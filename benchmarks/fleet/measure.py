@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.processes import FinishedCommand, Usage
+from fleet.processes import CommandFailed, FinishedCommand, Usage
 from fleet.rows import Case, Row, by_size, expected_seconds, median
 from fleet.service import Service
-from fleet.ways import Stage, Way
+from fleet.ways import OURS, Stage, Way
 
 DEPLOYMENT = "deployment"
 """The command of rows about the deployment before a measurement, by an engine that saves its state once."""
@@ -36,6 +36,8 @@ class Measurement:
     limit_seconds: float = 60.0
     report: Callable[[str], None] = print
     rows: list[Row] = field(default_factory=list)
+    failures: dict[str, int] = field(default_factory=dict)
+    """{name of another way: the smallest number of subaccounts that it failed to deploy}."""
 
     def run(self, service: Service, folder: Path) -> list[Row]:
         """Measure all ways, smaller numbers first; return the rows."""
@@ -57,11 +59,24 @@ class Measurement:
         if not cases or (way.uses_pulumi and not self._is_short(deployment)):
             return
         folder.mkdir()
-        stage = way.stage(service, size, folder)
+        stage = self._stage(service, way, size, folder)
+        if stage is None:
+            return
         if stage.deployment is not None:
             yield _row(deployment, stage.deployment)
         for case in cases:
             yield median([measure(service, way, stage, case) for _ in range(self.rounds)])
+
+    def _stage(self, service: Service, way: Way, size: int, folder: Path) -> Stage | None:
+        """Deploy; return None if another way than ours failed to, which is a result as well."""
+        try:
+            return way.stage(service, size, folder)
+        except CommandFailed as failure:
+            if way.name == OURS:
+                raise
+            self.failures[way.name] = size
+            self.report(f"{way.name} failed to deploy {size} subaccounts: {failure}")
+            return None
 
     def _is_short(self, case: Case) -> bool:
         """Tell whether a row is expected to be within the limit."""

@@ -23,12 +23,17 @@ GOALS_MARK, TIMES_MARK, SIZES_MARK = "fleet goals", "fleet times", "fleet sizes"
 
 
 class Results(Struct, frozen=True):
-    """A run: the machine's cores, the limit of a row in seconds, what the emulator can serve, and the rows."""
+    """A run: the machine's cores, the limit of a row in seconds, what the emulator can serve, and the rows.
+
+    Args:
+        failures: {name of a way: the smallest number of subaccounts that it failed to deploy}.
+    """
 
     cores: int
     limit_seconds: float
     capacity: dict[str, int]
     rows: list[Row]
+    failures: dict[str, int] = {}
 
 
 def goals_table(results: Results) -> str:
@@ -56,7 +61,15 @@ def conditions(results: Results) -> str:
     tokens, slots = results.capacity["tokens_per_second"], results.capacity["slots_per_second"]
     return (
         f"Seconds at {latencies} ms of latency, on {results.cores} cores. {LEFT_OUT} marks a row that would take "
-        f"longer than {results.limit_seconds:g} s. The emulator serves {tokens:,} tokens or {slots:,} slots a second."
+        f"longer than {results.limit_seconds:g} s{_failures(results)}. "
+        f"The emulator serves {tokens:,} tokens or {slots:,} slots a second."
+    )
+
+
+def _failures(results: Results) -> str:
+    """Say which ways ended with an error instead."""
+    return "".join(
+        f"; *{WAYS[way].title}* failed to deploy {size:,} subaccounts" for way, size in results.failures.items()
     )
 
 

@@ -15,12 +15,12 @@ from fleet import processes, service
 from fleet.__main__ import parse, run
 from fleet.goals import Goal, evaluate
 from fleet.measure import Measurement, WrongOutcome, measure
-from fleet.page import PAGE, PICTURE, RESULTS, Results, sections, times_table
+from fleet.page import PAGE, PICTURE, RESULTS, Results, conditions, sections, times_table
 from fleet.plot import COMMANDS, draw
 from fleet.processes import CommandFailed, FinishedCommand, Usage
 from fleet.rows import Case, Row, expected_seconds, median
 from fleet.service import Service
-from fleet.ways import EMPTY, OURS, PULUMI, SCRIPT, WAYS
+from fleet.ways import EMPTY, OURS, PULUMI, SCRIPT, WAYS, Stage, Way
 from support.page_sections import section
 
 
@@ -114,6 +114,24 @@ def test_row_above_limit_ends_way(small: Service, tmp_path: Path) -> None:
     assert len(lines) == len(SCRIPT)
     following = Measurement([1, 2, 3], [0], [WAYS["script"]], rows=run_script.rows)
     assert not following._is_short(Case("script", "up", 3, 0))
+
+
+def test_failure_of_other_way_is_result(small: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi's library fails to pickle many providers of a program itself; a failure of this provider is an error."""
+
+    def fail(*_: object) -> Stage:
+        raise CommandFailed("RecursionError")
+
+    monkeypatch.setattr(Way, "stage", fail)
+    run_naive, run_ours = (Measurement([1, 2], [0], [WAYS[way]], report=str) for way in ("naive", OURS))
+    for way in ("naive", OURS):
+        (tmp_path / way).mkdir()
+    assert run_naive.run(small, tmp_path / "naive") == []
+    assert run_naive.failures == {"naive": 1}
+    with pytest.raises(CommandFailed):
+        run_ours.run(small, tmp_path / OURS)
+    results = Results(2, 60.0, {"tokens_per_second": 300, "slots_per_second": 400}, GOOD, run_naive.failures)
+    assert "60 s; *naive provider* failed to deploy 1 subaccounts. The emulator serves" in conditions(results)
 
 
 def test_peak_memory_and_processor_time() -> None:
