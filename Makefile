@@ -7,7 +7,7 @@ SOAK_SECONDS ?= 600
 SOAK_SEED ?=
 # Time limit of a benchmark:
 BENCH_SECONDS ?= 300
-# Parts of the benchmark of many subaccounts (default: a quarter of an hour):
+# Parts of the benchmark of many subaccounts (default: ten minutes):
 SIZES ?= 1,10,100
 LATENCIES ?= 0,100
 # Names of the ways that are compared (default: all), and seconds above which a row is left out:

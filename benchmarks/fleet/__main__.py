@@ -19,7 +19,7 @@ from fleet.page import RESULTS, Results, write
 from fleet.ways import WAYS
 
 SIZES, LATENCIES = (1, 10, 100), (0, 100)
-"""Without options: about a quarter of an hour on two idle cores."""
+"""Without options: about ten minutes on two idle cores."""
 
 
 def numbers(text: str) -> list[int]:
