@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,8 @@ class PageWorkbench:
 
     def _shell(self, command: str) -> subprocess.CompletedProcess[str]:
         variables, folder = self._shell_variables_file, self._shell_folder_file
+        # Bytecode belongs to a text by second and length, and `git revert` takes less than a second.
+        shutil.rmtree(self._current_folder / "__pycache__", ignore_errors=True)
         # The environment of programs, first on PATH, lacks the libraries of the command line.
         before = f"btp-trust() {{ '{sys.executable}' -m btp_trust_cli \"$@\"; }}\n"
         before += f". '{variables}'\n" if variables.exists() else ""
