@@ -110,7 +110,8 @@ def test_failure_shows_line_of_program(*, is_used: bool) -> None:
         (quick,) = declare("quick")
         component = pulumi.ComponentResource("my:Component", "component")
         # The output fails once the component is registered: outputs of a component can be registered only then.
-        failing = component.urn.apply(lambda _: quick.fingerprint).apply(crash)
+        fingerprint = pulumi.Output.all(quick.fingerprint, component.urn).apply(lambda values: str(values[0]))
+        failing = fingerprint.apply(crash)
         if is_used:
             component.register_outputs({"x": failing})
 
