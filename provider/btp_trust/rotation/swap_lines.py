@@ -1,4 +1,7 @@
-"""The lines by which a reviewer decides about a swap. Pure: days are counted when the swap is planned."""
+"""The lines by which a reviewer decides about a swap. Pure.
+
+They show dates, and no days left: a plan that is saved today has the same lines until a certificate expires.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +70,8 @@ def _short_name(certificate: Certificate, declaration: Declaration) -> str:
 
 
 def _expiry(certificate: Certificate, now: datetime) -> str:
-    day = format_day(certificate.not_after)
-    if certificate.not_after <= now:
-        return f"expired {day}"
-    return f"expires {day}, {(certificate.not_after - now).days} days left"
+    verb = "expired" if certificate.not_after <= now else "expires"
+    return f"{verb} {format_day(certificate.not_after)}"
 
 
 def _rollback_limit(signer: Certificate, name: str, now: datetime) -> str:

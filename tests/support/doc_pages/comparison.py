@@ -17,7 +17,6 @@ _FINGERPRINT = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{8})\b(?!-)")
 _MASKS = (
     (_FINGERPRINT, "<fingerprint>"),
     (re.compile(r"\b(?:[0-9A-F]{2}:){19}[0-9A-F]{2}\b"), "<sha1>"),
-    (re.compile(r"\b\d+ days left"), "<days left>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<moment>"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
     (re.compile(r"\b\d{8}T\d{6}Z"), "<moment>"),
