@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 PORT = "8642"
@@ -25,6 +25,7 @@ _MASKS = (
     (re.compile(r'(?<=serial_number=")[0-9a-f]+'), "<serial number>"),
     (re.compile(r"(?<=refused calls for )\d+\.\d s"), "<gap>"),
 )
+_DIAGNOSTICS = "Diagnostics:"
 _PROGRESS_LINE = re.compile(r"@ \w+ ?\w*\.+$| {4}pulumi:pulumi:Stack \S+ ?( running .*| )$|$")
 
 
@@ -45,11 +46,12 @@ class RunValues:
         """Return the first difference between the page and the output, with stderr only if stdout differs."""
         if not shown:
             return None
-        fingerprints = self.fingerprints
-        problem = self._first_difference(shown, stdout)
-        if problem is not None:
+        fingerprints, problem = self.fingerprints, None
+        for printed in (stdout, *_in_other_orders(shown, stdout), [*stdout, *stderr]):
             self.fingerprints = fingerprints
-            problem = self._first_difference(shown, [*stdout, *stderr])
+            problem = self._first_difference(shown, printed)
+            if problem is None:
+                break
         return problem
 
     def _first_difference(self, shown: Sequence[str], printed: Sequence[str]) -> str | None:
@@ -86,6 +88,29 @@ class RunValues:
             return False
         self.fingerprints = fingerprints
         return True
+
+
+def _in_other_orders(shown: Sequence[str], printed: Sequence[str]) -> Iterator[list[str]]:
+    """Give the output with its diagnostics in the order of the page: Pulumi prints resources in a random one.
+
+    The page leaves some of them out, and has a gap before or after the others.
+    """
+    lines = [line.rstrip() for line in printed]
+    if _DIAGNOSTICS not in lines:
+        return
+    start = lines.index(_DIAGNOSTICS) + 1
+    end = next((n for n, line in enumerate(lines[start:], start) if line and not line.startswith(" ")), len(lines))
+    resources: list[list[str]] = []
+    for line in lines[start:end]:
+        if re.match(r" {2}\S", line):
+            resources.append([])
+        if resources:
+            resources[-1].append(line)
+    headings = [line.rstrip() for line in shown]
+    for place_of_hidden in (-1, len(headings)):
+        places = {heading: headings.index(heading) for heading, *_ in resources if heading in headings}
+        resources.sort(key=lambda resource: places.get(resource[0], place_of_hidden))
+        yield [*lines[:start], *itertools.chain(*resources), *lines[end:]]
 
 
 def _mask(line: str) -> str:
