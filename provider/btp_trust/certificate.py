@@ -12,11 +12,15 @@ import binascii
 import hashlib
 import textwrap
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
+
+CACHED_CERTIFICATES: Final = 256
+"""A command reads the same few certificates again and again: for each resource, and after each write."""
 
 KEY_PREFIX: Final = "key:"
 """Begins the identity of a public key, for targets that store keys alone."""
@@ -127,6 +131,7 @@ def identify_key(der: bytes) -> str:
     return f"{KEY_PREFIX}{hashlib.sha256(der).hexdigest()}"
 
 
+@lru_cache(maxsize=CACHED_CERTIFICATES)
 def parse_identity(der: bytes) -> CertificateIdentity:
     """Parse the identity of a certificate of any issuer.
 
@@ -138,6 +143,7 @@ def parse_identity(der: bytes) -> CertificateIdentity:
     return CertificateIdentity(hashlib.sha256(der).hexdigest(), decode_certificate(der).not_after)
 
 
+@lru_cache(maxsize=CACHED_CERTIFICATES)
 def parse_pem(text: str) -> Certificate:
     """Parse the first certificate of a PEM text, see `find_blocks`.
 

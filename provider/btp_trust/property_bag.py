@@ -35,17 +35,19 @@ _SENTINELS: Final = (
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # a map
 )
 """The engine has one for each type (`plugin/rpc.go` of its SDK); Pulumi's Python SDK reads the first one only."""
+_SENTINEL_LENGTH: Final = len(UNKNOWN)
+"""Of each of them: a UUID."""
 
 
 def is_unknown(value: Any) -> bool:
     """Return True if a value is unknown, or holds an unknown one at any depth."""
+    if isinstance(value, str):
+        # Also inside of a longer text: a program may build a name of an unknown value.
+        return len(value) >= _SENTINEL_LENGTH and any(mark in value for mark in _SENTINELS)
     if isinstance(value, Mapping):
         return any(is_unknown(content) for content in value.values())
     if isinstance(value, list | tuple):
         return any(is_unknown(content) for content in value)
-    if isinstance(value, str):
-        # Also inside of a longer text: a program may build a name of an unknown value.
-        return any(mark in value for mark in _SENTINELS)
     return isinstance(value, Unknown)
 
 

@@ -99,6 +99,10 @@ class Landscape:
                 "Create it first, or list the ones that exist.",
             ) from None
 
+    def find_account(self, guid: str) -> Account | None:
+        """Return the subaccount with this GUID, or None."""
+        return self._state.accounts.get(guid)
+
     def account_at(self, subdomain: str) -> Account | None:
         """Return the subaccount with this subdomain."""
         return next((account for account in self.accounts() if account.subdomain == subdomain), None)

@@ -150,7 +150,7 @@ def get_system(landscape: Landscape, name: str) -> System:
 
 def get_target(landscape: Landscape, name: str) -> Target:
     """Return the system with this name, or the subaccount with this GUID. Raises: see `get_system`."""
-    account = landscape.state.accounts.get(name)
+    account = landscape.find_account(name)
     return (
         target_of_subaccount(landscape, account)
         if account

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 import secrets
@@ -108,6 +109,7 @@ def to_der(pem: str) -> bytes:
     return base64.b64decode(body(pem))
 
 
+@functools.lru_cache(maxsize=256)
 def fingerprint(pem: str) -> str:
     """Return the SHA-256 of the DER, as 64 lower-case hex digits."""
     return hashlib.sha256(to_der(pem)).hexdigest()

@@ -6,6 +6,7 @@ One point is missing in SAP's description: a malformed header is 400 where 400 i
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from btp_trust_emulator.messages import Request, Response, plain
@@ -21,18 +22,12 @@ _AUTHORIZATION = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([0-9A-Za-z._~+/-]+
 
 def destination_claims(landscape: Landscape, request: Request) -> Claims | None:
     """Return the claims of a genuine token for an instance of the Destination service, expired or not."""
-    known = {(account.guid, account.instance_id) for account in landscape.accounts()}
-    return _claims(landscape, request, known)
+    return _claims(landscape, request, lambda account: {account.instance_id})
 
 
 def claims_for_any_instance(landscape: Landscape, request: Request) -> Claims | None:
     """Return the same of a token for any instance, XSUAA included: its scopes say what it allows."""
-    known = {
-        (account.guid, instance)
-        for account in landscape.accounts()
-        for instance in (account.instance_id, account.api_instance_id)
-    }
-    return _claims(landscape, request, known)
+    return _claims(landscape, request, lambda account: {account.instance_id, account.api_instance_id})
 
 
 def authorized_account(landscape: Landscape, claims: Claims | None) -> Account | None:
@@ -49,9 +44,10 @@ def unauthorized_response(request: Request, *, documented: bool = True) -> Respo
     return plain(400, "Bad Request") if malformed and documented else plain(401, "Unauthorized")
 
 
-def _claims(landscape: Landscape, request: Request, known: set[tuple[str, str]]) -> Claims | None:
+def _claims(landscape: Landscape, request: Request, instances: Callable[[Account], set[str]]) -> Claims | None:
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None or match[1].lower() != "bearer":
         return None
     claims = tokens.parse_token(landscape.token_key, match[2])
-    return claims if claims and (claims.subaccount, claims.instance_id) in known else None
+    account = landscape.find_account(claims.subaccount) if claims else None
+    return claims if claims and account and claims.instance_id in instances(account) else None

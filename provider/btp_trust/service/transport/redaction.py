@@ -169,8 +169,15 @@ def _hide_identifiers(text: str, user_identifiers: Collection[str]) -> str:
 def _hide_secrets(text: str, secrets: Collection[str]) -> str:
     """Replace each secret at any place; the longest first, as it may hold a shorter one."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
+        if _may_contain(text, secret):
+            text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
     return text
+
+
+def _may_contain(text: str, secret: str) -> bool:
+    """Return False for a text that lacks the secret: to compile a pattern takes a thousand times as long."""
+    # Beyond ASCII a pattern has more pairs of small and capital letters than `lower`.
+    return not (text.isascii() and secret.isascii()) or secret.lower() in text.lower()
 
 
 def _host_and_path(url: re.Match[str]) -> str:

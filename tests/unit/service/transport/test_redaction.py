@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import string
 from collections.abc import Callable
 from urllib.parse import quote
@@ -192,6 +193,21 @@ def test_truncation_drops_half_a_word() -> None:
     """The last word before the limit is dropped."""
     text = "A" * 9_985 + " jane.roe@corp.example"
     assert redact(text) == REDACTED
+
+
+@given(
+    st.text("ksiK\u017f\u0130\u0131x1", min_size=4, max_size=12), st.sampled_from([str.lower, str.upper, str.swapcase])
+)
+@example("k\u0131sa", str.upper)
+@example("\u017fecret", str.upper)
+@example("secret", str.upper)
+def test_secret_is_hidden_in_letters_of_any_case(secret: str, change_case: Callable[[str], str]) -> None:
+    """A server that repeats a secret in other letters shows none of it: beyond ASCII, letters have several others."""
+    pattern = re.compile(re.escape(secret), re.IGNORECASE)
+    repeated = change_case(secret)
+    assume(pattern.search(repeated))
+
+    assert not pattern.search(redact(f"No {repeated}a here.", secrets=[secret]))
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b", "a.e30", f"a.{'W1tb' * 400}.c", jwt([["x"]]), jwt("text")])
