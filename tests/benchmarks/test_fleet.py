@@ -182,6 +182,19 @@ def test_programs_swap_all(small: Service, tmp_path: Path, name: str) -> None:
     if name == OURS:
         requests = [(each.least_requests, each.most_requests) for each in measured.values()]
         assert requests == [(3, 3), (6, 6), (3, 3)]
+        stage.restore()
+        small.restore()
+        small.emulator.rotate(small.subaccounts[0].guid)
+        for unchanging in ("preview", "refresh"):
+            with pytest.raises(CommandFailed, match="no changes were expected"):
+                stage.run(unchanging)
+
+
+def test_way_begins_with_service_as_it_was(small: Service, tmp_path: Path) -> None:
+    """What an earlier way has swapped is undone before another is prepared: it would be deployed as a drift."""
+    small.emulator.rotate(small.subaccounts[0].guid)
+    WAYS["script"].stage(small, 2, tmp_path)
+    assert small.swaps() == 0
 
 
 def test_run_has_all_rows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
