@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from btp_trust.errors import SlotsChanged
-from support.fake_engine import PROVIDERS, FakeEngine, Program, StoredResource, program, round_trip
+from support.fake_engine import HOUR, PROVIDERS, FakeEngine, Program, StoredResource, program, round_trip
 from support.passive_programs import BASE, NEXT, NEXT_ROTATED, PREPARED, ROTATED
 
 WALK = [BASE, PREPARED, ROTATED, PREPARED, ROTATED, NEXT, NEXT_ROTATED]
 TRUSTED: dict[str, Any] = {"connection": "billing", "origin_key": "shop", "passive": True}
 WALK_WITH_TARGET = [program(*step, trusted=TRUSTED) for step in ("ba", "bb", "ba", "bb", "cb", "cc")]
+
+A_LONG_WEEKEND = 4 * 24 * HOUR
 
 
 def lost_keys(old: Any, new: Any) -> set[str]:
@@ -37,6 +39,18 @@ def test_done_steps_stay_shown(engine: FakeEngine, walk: list[Program]) -> None:
         for name, inputs in before.items():
             assert lost_keys(inputs, shown[name]) <= fingerprints
         assert engine.preview(each).inputs == shown
+
+
+@pytest.mark.parametrize("walk", [WALK, WALK_WITH_TARGET], ids=["alone", "with a target"])
+def test_planned_steps_stay_over_days(engine: FakeEngine, walk: list[Program]) -> None:
+    """The plan of each step can wait for its approval: a saved plan compares the inputs of all resources."""
+    key = engine.emulator.api_access_key(engine.emulator.create_subaccount().guid)
+    engine.config["btp-trust:connections"] = json.dumps({"billing": key})
+    for each in walk:
+        planned = engine.preview(each).inputs
+        engine.emulator.advance(A_LONG_WEEKEND)
+        assert engine.preview(each).inputs == planned
+        engine.deploy(each)
 
 
 def with_undone_swap(engine: FakeEngine) -> StoredResource:

@@ -117,6 +117,15 @@ def test_systems_change_over_with_the_signer(scenario: SwitchoverScenario) -> No
     engine.assert_stable(scenario.program("b"))
 
 
+def test_planned_switchover_stays_over_days(scenario: SwitchoverScenario) -> None:
+    """A saved plan of both can wait for its approval."""
+    engine, rotated = scenario.engine, scenario.program("b")
+    planned = engine.preview(rotated).inputs
+    engine.emulator.advance(4 * 24 * HOUR)
+
+    assert engine.preview(rotated).inputs == planned
+
+
 def test_rollback_reverses_the_operation(scenario: SwitchoverScenario) -> None:
     """Declaring the generation before rolls back, and both systems follow."""
     scenario.engine.deploy(scenario.program("b"), scenario.program("a"))
