@@ -20,7 +20,7 @@ from msgspec import Struct
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
 CACHED_CERTIFICATES: Final = 256
-"""A command reads the same few certificates again and again: for each resource, and after each write."""
+"""A command reads the two of a subaccount for each of its resources, and after each write."""
 
 KEY_PREFIX: Final = "key:"
 """Begins the identity of a public key, for targets that store keys alone."""
@@ -131,7 +131,6 @@ def identify_key(der: bytes) -> str:
     return f"{KEY_PREFIX}{hashlib.sha256(der).hexdigest()}"
 
 
-@lru_cache(maxsize=CACHED_CERTIFICATES)
 def parse_identity(der: bytes) -> CertificateIdentity:
     """Parse the identity of a certificate of any issuer.
 
@@ -143,13 +142,17 @@ def parse_identity(der: bytes) -> CertificateIdentity:
     return CertificateIdentity(hashlib.sha256(der).hexdigest(), decode_certificate(der).not_after)
 
 
-@lru_cache(maxsize=CACHED_CERTIFICATES)
 def parse_pem(text: str) -> Certificate:
     """Parse the first certificate of a PEM text, see `find_blocks`.
 
     Raises:
         ValueError: `text` holds no certificate that can be parsed. The message leaves the text out.
     """
+    return _parse_pem(text)
+
+
+@lru_cache(maxsize=CACHED_CERTIFICATES)
+def _parse_pem(text: str) -> Certificate:
     block = next((block for block in find_blocks(text) if block.label == "CERTIFICATE"), None)
     if block is None:
         raise ValueError("no PEM certificate (BEGIN CERTIFICATE … END CERTIFICATE) in it")

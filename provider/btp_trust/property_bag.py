@@ -35,8 +35,7 @@ _SENTINELS: Final = (
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # a map
 )
 """The engine has one for each type (`plugin/rpc.go` of its SDK); Pulumi's Python SDK reads the first one only."""
-_SENTINEL_LENGTH: Final = len(UNKNOWN)
-"""Of each of them: a UUID."""
+_SENTINEL_LENGTH: Final = min(map(len, _SENTINELS))
 
 
 def is_unknown(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The lines by which a reviewer decides about a swap. Pure.
 
-They show dates, and no days left: a plan that is saved today has the same lines until a certificate expires.
+They show dates, and no days left: a plan that is saved today has the same lines another day, unless a certificate
+expires meanwhile, a limit of time that the swap passes ends, or an attestation of a later day begins to count.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from btp_trust import Attested
 from btp_trust.errors import SlotsChanged
 from support.fake_engine import HOUR, PROVIDERS, FakeEngine, Program, StoredResource, program, round_trip
 from support.passive_programs import BASE, NEXT, NEXT_ROTATED, PREPARED, ROTATED
@@ -51,6 +53,19 @@ def test_planned_steps_stay_over_days(engine: FakeEngine, walk: list[Program]) -
         engine.emulator.advance(A_LONG_WEEKEND)
         assert engine.preview(each).inputs == planned
         engine.deploy(each)
+
+
+def test_planned_rollback_stays_for_seconds(engine: FakeEngine) -> None:
+    """An attestation of a later day leaves the time of the preview out: else no saved plan could be carried out."""
+    later = engine.emulator.now.date() + timedelta(days=2)  # tomorrow has begun somewhere
+    engine.deploy(PREPARED, ROTATED)
+    attested = {"trusted_by": {"c4c": Attested(str(engine.slots[1]), "Ada", later)}}
+    rollback = program("b", "a", trigger=attested)
+    planned = engine.preview(rollback).inputs
+    engine.emulator.advance(60)
+
+    assert "still to come" in str(planned["rotation"]["swap"]["targets"])
+    assert engine.preview(rollback).inputs == planned
 
 
 def with_undone_swap(engine: FakeEngine) -> StoredResource:

@@ -47,7 +47,8 @@ class RunValues:
         if not shown:
             return None
         fingerprints, problem = self.fingerprints, None
-        for printed in (stdout, *_in_other_orders(shown, stdout), [*stdout, *stderr]):
+        both = [*stdout, *stderr]
+        for printed in (stdout, *_in_other_orders(shown, stdout), both, *_in_other_orders(shown, both)):
             self.fingerprints = fingerprints
             problem = self._first_difference(shown, printed)
             if problem is None:
@@ -95,10 +96,8 @@ def _in_other_orders(shown: Sequence[str], printed: Sequence[str]) -> Iterator[l
 
     The page leaves some of them out, and has a gap before or after the others.
     """
-    lines = [line.rstrip() for line in printed]
-    if _DIAGNOSTICS not in lines:
-        return
-    start = lines.index(_DIAGNOSTICS) + 1
+    lines = list(printed)
+    start = next((n for n, line in enumerate(lines, 1) if line.rstrip() == _DIAGNOSTICS), len(lines))
     end = next((n for n, line in enumerate(lines[start:], start) if line and not line.startswith(" ")), len(lines))
     resources: list[list[str]] = []
     for line in lines[start:end]:
@@ -106,7 +105,7 @@ def _in_other_orders(shown: Sequence[str], printed: Sequence[str]) -> Iterator[l
             resources.append([])
         if resources:
             resources[-1].append(line)
-    headings = [line.rstrip() for line in shown]
+    headings = list(shown)
     for place_of_hidden in (-1, len(headings)):
         places = {heading: headings.index(heading) for heading, *_ in resources if heading in headings}
         resources.sort(key=lambda resource: places.get(resource[0], place_of_hidden))

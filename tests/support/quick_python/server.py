@@ -46,7 +46,7 @@ PREPARED_OF_OURS = (
     "btp_trust.runtime.slot_writes",
     "btp_trust.service.trust_certificates",
 )
-"""What most plugins import of the provider, which leaves a process as it was: what a process loads is tested apart."""
+"""What most programs and plugins import of the provider. Tests of their own hold what a process loads."""
 
 
 @dataclass(frozen=True)
