@@ -11,6 +11,7 @@ from pulumi.runtime.config import CONFIG
 
 from btp_trust.arguments import ANNOUNCED, DEFAULT_CONNECTION
 from btp_trust.resources.event_loop import wait_for_outputs_at_once
+from btp_trust.resources.pickling import pickler_kept
 from btp_trust.resources.settings import NAMESPACE, Setting, invalid_settings
 from btp_trust.secret_guard.detection import find_secret
 from btp_trust.secret_guard.guard import refuse_secrets
@@ -70,7 +71,8 @@ class TrustResource(Resource):
         outputs = dict.fromkeys(_OUTPUTS)
         # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
         checked = refuse_when_known(self, opts)
-        super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)
+        with pickler_kept():
+            super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)
         # Pulumi makes an attribute of each input, and `pulumi.export(name, resource)` would show this one.
         vars(self).pop(ANNOUNCED, None)
 
