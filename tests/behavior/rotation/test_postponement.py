@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused
 from btp_trust.formatting import format_rfc3339
 from support.fake_engine import HOUR, FakeEngine, program
@@ -22,31 +23,30 @@ def nightly(engine: FakeEngine, **more: Any) -> dict[str, Any]:
     return {"window": {"cron": f"0 {hour} * * *", "duration": "2h", "time_zone": "UTC"}, **WAITS, **more}
 
 
-def seconds_until_open(engine: FakeEngine) -> float:
-    """Return how far away that opening is."""
-    opens = (engine.emulator.now + timedelta(hours=5)).replace(minute=0, second=0, microsecond=0)
-    return (opens - engine.emulator.now).total_seconds()
+def next_opening(engine: FakeEngine) -> datetime:
+    """Return the moment of that opening."""
+    return (engine.emulator.now + timedelta(hours=5)).replace(minute=0, second=0, microsecond=0)
 
 
-def moment_after(engine: FakeEngine, seconds: float) -> str:
-    """Write the moment that is so far away."""
-    return format_rfc3339(engine.emulator.now + timedelta(seconds=seconds))
+def wait_until(engine: FakeEngine, moment: datetime) -> None:
+    """Move the clock, which also goes on by itself."""
+    engine.emulator.advance((moment - engine.emulator.now).total_seconds())
 
 
 def test_rotation_waits_for_its_window(engine: FakeEngine) -> None:
     """Outside of the window each command says the step and its moment, and changes nothing; inside it swaps."""
     engine.deploy(program("b", "a"))
-    limits, left = nightly(engine), seconds_until_open(engine)
+    limits, opens = nightly(engine), next_opening(engine)
     engine.up(program("b", "a", trigger=limits))
     state, slots, rotated = dict(engine.state), engine.slots, program("b", "b", trigger=limits)
     for _ in range(2):
         report = engine.up(rotated)
         for said in (engine.last_preview, report):
             assert said.has_no_changes
-            assert f"waits until {moment_after(engine, left)} (OutsideWindow): rotate: passive" in said.messages
+            assert f"waits until {format_rfc3339(opens)} (OutsideWindow): rotate: passive" in said.messages
             assert "The first `pulumi up` from then on performs the step" in said.messages
         assert (engine.state, engine.slots, report.writes) == (state, slots, [])
-    engine.emulator.advance(left)
+    wait_until(engine, opens)
     report = engine.up(rotated)
     assert engine.last_preview.inputs["rotation"]["swap"]["only_if_active"] == slots[0]
     assert "waits" not in report.messages
@@ -72,7 +72,7 @@ def test_soak_and_freeze_are_waited_for(engine: FakeEngine, limit: dict[str, Any
     """The one moment is the first at which all limits pass."""
     engine.deploy(program("b", "a"))
     if "freeze" in limit:
-        start, end = (moment_after(engine, days * DAY) for days in (-1, 13))
+        start, end = (format_rfc3339(engine.emulator.now + timedelta(days=days)) for days in (-1, 13))
         limit = {"freeze": [{"from": start, "to": end, "why": "closing"}]}
     waiting = program("b", "b", trigger={**WAITS, **limit})
     engine.up(waiting)
@@ -122,10 +122,10 @@ def test_expiring_signer_names_the_moment(engine: FakeEngine) -> None:
     engine.emulator.advance(700 * DAY)
     engine.emulator.generate_passive(engine.guid)
     waiting = program(None, "b", trigger={"known_generations": {"b": engine.slots[1]}, "soak": 5, **WAITS})
-    moment = moment_after(engine, 5 * DAY)
+    moment = parse_pem(str(engine.emulator.certificates(engine.guid)[1])).not_before + timedelta(days=5)
     messages = engine.up(waiting).messages
     assert "expires in" in messages
-    assert f"the first `pulumi up` from {moment} on makes it sign." in messages
+    assert f"the first `pulumi up` from {format_rfc3339(moment)} on makes it sign." in messages
 
 
 def test_colleagues_change_is_shown_meanwhile(engine: FakeEngine) -> None:
@@ -143,10 +143,10 @@ def test_colleagues_change_is_shown_meanwhile(engine: FakeEngine) -> None:
 def test_named_step_is_performed(engine: FakeEngine) -> None:
     """If the window opens or closes between preview and changes, what is done is what was named, or nothing."""
     engine.deploy(program("b", "a"))
-    limits, left = nightly(engine), seconds_until_open(engine)
+    limits, opens = nightly(engine), next_opening(engine)
     rotated = program("b", "b", trigger=limits)
     engine.up(program("b", "a", trigger=limits))
-    engine.emulator.advance(left)
+    wait_until(engine, opens)
     assert "swap" in engine.preview(rotated).inputs["rotation"]
     engine.emulator.advance(2 * HOUR)
     closed = engine.up(rotated, skip_preview=True)
@@ -160,9 +160,9 @@ def test_named_step_is_performed(engine: FakeEngine) -> None:
 def test_window_closing_before_swap_fails(engine: FakeEngine) -> None:
     """The inputs of that update declare the new generation already, so that it ends with an error, and no swap."""
     engine.deploy(program("b", "a"))
-    limits, left = nightly(engine), seconds_until_open(engine)
+    limits, opens = nightly(engine), next_opening(engine)
     engine.up(program("b", "a", trigger=limits))
-    engine.emulator.advance(left)
+    wait_until(engine, opens)
     slots, call = engine.slots, engine.call
 
     def late(kind: str, name: str, method: str, *args: Any) -> Any:
