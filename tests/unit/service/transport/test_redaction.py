@@ -201,7 +201,7 @@ def test_truncation_drops_half_a_word() -> None:
 @example("k\u0131sa", str.upper)
 @example("\u017fecret", str.upper)
 @example("secret", str.upper)
-def test_secret_is_hidden_in_letters_of_any_case(secret: str, change_case: Callable[[str], str]) -> None:
+def test_secret_in_other_letters_stays_hidden(secret: str, change_case: Callable[[str], str]) -> None:
     """A secret stays hidden that a server repeats in other letters: beyond ASCII, a letter has several others."""
     pattern = re.compile(re.escape(secret), re.IGNORECASE)
     repeated = change_case(secret)
