@@ -190,7 +190,7 @@ def test_programs_swap_all(small: Service, tmp_path: Path, name: str) -> None:
                 stage.run(unchanging)
 
 
-def test_way_begins_with_service_as_it_was(small: Service, tmp_path: Path) -> None:
+def test_way_begins_with_restored_service(small: Service, tmp_path: Path) -> None:
     """What an earlier way has swapped is undone before another is prepared: it would be deployed as a drift."""
     small.emulator.rotate(small.subaccounts[0].guid)
     WAYS["script"].stage(small, 2, tmp_path)
