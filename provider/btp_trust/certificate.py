@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from btp_trust.parsing.pem import decode_base64, find_blocks
 
-CACHED_CERTIFICATES: Final = 256
+_CACHED_CERTIFICATES: Final = 256
 """A command reads the two of a subaccount for each of its resources, and after each write."""
 
 KEY_PREFIX: Final = "key:"
@@ -151,7 +151,7 @@ def parse_pem(text: str) -> Certificate:
     return _parse_pem(text)
 
 
-@lru_cache(maxsize=CACHED_CERTIFICATES)
+@lru_cache(maxsize=_CACHED_CERTIFICATES)
 def _parse_pem(text: str) -> Certificate:
     block = next((block for block in find_blocks(text) if block.label == "CERTIFICATE"), None)
     if block is None:

@@ -105,9 +105,8 @@ def _in_other_orders(shown: Sequence[str], printed: Sequence[str]) -> Iterator[l
             resources.append([])
         if resources:
             resources[-1].append(line)
-    headings = list(shown)
-    for place_of_hidden in (-1, len(headings)):
-        places = {heading: headings.index(heading) for heading, *_ in resources if heading in headings}
+    places = {heading: shown.index(heading) for heading, *_ in resources if heading in shown}
+    for place_of_hidden in (-1, len(shown)):
         resources.sort(key=lambda resource: places.get(resource[0], place_of_hidden))
         yield [*lines[:start], *itertools.chain(*resources), *lines[end:]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import pickle
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -225,3 +226,13 @@ def test_replacement_trigger_refuses_secret(
 
     contextvars.Context().run(process)
     assert engine.registered == (["one"] if secret else [])
+
+
+def test_python_pickler_stays_as_it_was() -> None:
+    """However many resources of ours come before it, a provider of the program's own is pickled at the same depth."""
+    pulumi.runtime.set_mocks(Engine())
+    before = dict(vars(pickle._Pickler))
+    for number in range(3):
+        ActiveTrustCertificate(f"c{number}", connection=f"c{number}")
+
+    assert vars(pickle._Pickler) == before
