@@ -1,7 +1,7 @@
 """The dynamic providers that Pulumi calls.
 
 The names of this module and of its classes are written into the state of every stack that uses them: they are a
-wire format and are permanent. Instances are empty; what a process shares is in `btp_trust.runtime.session`.
+wire format and are permanent. Instances are empty; what a process shares is in `btp_trust.runtime.process_session`.
 
 A program imports this module too, for its resources, and runs none of it. So each lifecycle, and with it the HTTP
 client, is loaded by the first call that uses it.
@@ -65,10 +65,10 @@ class _TrustProvider(ResourceProvider):
     @contextmanager
     def _operation(self, props: PropertyBag) -> Iterator[tuple[Session, Lifecycle[Any, Any, Any]]]:
         """Load the lifecycle, and give it the session of this process for one call about these properties."""
-        from btp_trust.runtime import session  # noqa: PLC0415 - see the module
+        from btp_trust.runtime import process_session  # noqa: PLC0415 - see the module
 
         lifecycle: Lifecycle[Any, Any, Any] = import_module(f"btp_trust.{self._resource}.lifecycle").LIFECYCLE
-        with session.operation(known(props)) as shared:
+        with process_session.operation(known(props)) as shared:
             yield shared, lifecycle
 
     @contextmanager
@@ -90,12 +90,12 @@ class _TrustProvider(ResourceProvider):
         # Our imports make Python search all that Pulumi has loaded for garbage, which takes 40 ms each time. Frozen, it
         # is left out; the plugin ends with the command.
         gc.freeze()
-        from btp_trust.runtime import plugin_threads, session  # noqa: PLC0415 - see the module
+        from btp_trust.runtime import plugin_threads, process_session  # noqa: PLC0415 - see the module
 
         plugin_threads.allow_more()
 
         sys.tracebacklimit = 0
-        session.configure(req.config.get)
+        process_session.configure(req.config.get)
 
     # The parameters have the names of Pulumi's base class, also where they are used.
     def check(self, _olds: PropertyBag, news: PropertyBag) -> CheckResult:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust_emulator import Emulator
 from support import hypothesis_profiles
 
@@ -18,4 +18,4 @@ def emulator() -> Iterator[Emulator]:
     """The emulator, in process, with small keys."""
     with Emulator(key_size=1024) as emulator:
         yield emulator
-    session.set_current(None)
+    process_session.set_current(None)

@@ -24,7 +24,7 @@ from pulumi.runtime import rpc
 from btp_trust.certificate import parse_pem
 from btp_trust.errors import Refused, TrustError
 from btp_trust.formatting import format_rfc3339
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust.runtime.host import Host
 from btp_trust.runtime.session import Session
 from btp_trust.saml import metadata
@@ -199,7 +199,7 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http_client, "_default_tls_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
-    session.set_current(None)
+    process_session.set_current(None)
 
 
 def host(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = None) -> Host:
@@ -219,7 +219,7 @@ def host(transport: httpx.BaseTransport, environ: Mapping[str, str] | None = Non
 def begin(outside: Host, config: Mapping[str, str] | None = None) -> None:
     """Begin a command with this configuration; the service key is a good one by default."""
     settings = SETTINGS if config is None else config
-    session.set_current(Session(settings.get, outside))
+    process_session.set_current(Session(settings.get, outside))
 
 
 def call(kind: str, name: str, case: Mapping[str, Bag]) -> str:

@@ -25,7 +25,8 @@ from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import CommonArgs
 from btp_trust.rotation.schema import RotationArgs
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
+from btp_trust.runtime.session import Session
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     HOUR,
@@ -75,9 +76,9 @@ class InputScenario:
     def call(self, kind: str, method: str, *args: Any) -> tuple[Any, str]:
         """Begin a command and call one operation; return its result or its error, and all that was printed."""
         stderr = io.StringIO()
-        session.set_current(session.Session(self.engine.config.get, self.engine.host(stderr)))
+        process_session.set_current(Session(self.engine.config.get, self.engine.host(stderr)))
         if kind == "trigger":  # its candidate is checked before it
-            session.current().plans.of(self.engine.guid).has_passive = True
+            process_session.current().plans.of(self.engine.guid).has_passive = True
         try:
             result = getattr(PROVIDERS[kind](), method)(*args)
         except TrustError as error:
@@ -181,7 +182,7 @@ def scenario() -> Iterator[InputScenario]:
         engine.up(program)
         assert engine.up(program).has_no_changes
         yield InputScenario(engine, given)
-        session.set_current(None)
+        process_session.set_current(None)
 
 
 @st.composite
@@ -273,7 +274,7 @@ def test_diff_accepts_unknown_inputs_of_check(scenario: InputScenario, kind: str
     checked, _ = scenario.call(kind, "check", round_trip(stored.inputs), {**scenario.given[kind], **news})
     assert checked.failures == []
 
-    shared = session.current()
+    shared = process_session.current()
     changes = PROVIDERS[kind]().diff(stored.id, round_trip(stored.outputs), round_trip(checked.inputs)).changes
 
     is_open = property_bag.is_unknown(checked.inputs)

@@ -18,7 +18,7 @@ from btp_trust.errors import SecretGiven
 from btp_trust.identity_provider.schema import IdentityProviderArgs
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.rotation.schema import RotationArgs
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from support.fake_engine import PROVIDERS
 from support.secret_samples import CONTAINERS, contains_secret, secrets
 
@@ -53,7 +53,7 @@ PARAMETERS: Final = [
 @pytest.fixture(autouse=True)
 def _no_session() -> None:
     """Remove the session, so that any step of check after the guard fails."""
-    session.set_current(None)
+    process_session.set_current(None)
 
 
 @given(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from btp_trust.errors import OutcomeUnknown, SlotsChanged, TargetChanged, UnexpectedResponse, WriteNotApplied
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from support.fake_engine import (
     Deployment,
     FakeEngine,
@@ -178,7 +178,7 @@ def test_slow_target_leaves_source_unlocked(engine: FakeEngine, request_: str) -
     held: list[bool] = []
 
     def is_held() -> bool:
-        lock = session.current().subaccount("default", None).lock
+        lock = process_session.current().subaccount("default", None).lock
         if taken := lock.acquire(blocking=False):
             lock.release()
         return not taken

@@ -8,7 +8,8 @@ import pytest
 
 from btp_trust.errors import Refused, SlotsChanged, TrustError
 from btp_trust.providers import PassiveTrustCertificateProvider
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
+from btp_trust.runtime.session import Session
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     PROVIDERS,
@@ -341,7 +342,7 @@ def test_update_keeps_role_without_reading(engine: FakeEngine) -> None:
     engine.deploy(only("b"))
     stored = engine.state["next"]
     engine.transport.inject_always(answer_with(503), "GET certificate", "GET certificate/passive")
-    session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
+    process_session.set_current(Session(engine.config.get, engine.host(io.StringIO())))
     renamed = {**stored.inputs, "resource_urn": "urn:renamed"}
 
     outputs = PassiveTrustCertificateProvider().update(stored.id, stored.outputs, renamed).outs

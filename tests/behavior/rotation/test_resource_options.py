@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from btp_trust.providers import RotationTriggerProvider
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
+from btp_trust.runtime.session import Session
 from btp_trust_emulator import Emulator
 from support.fake_engine import HOUR, Deployment, FakeEngine, Program, program, round_trip
 
@@ -70,7 +71,7 @@ def test_removal_beside_ignored_candidate_is_noticed(engine: FakeEngine) -> None
 
 def test_unrecorded_text_is_no_candidate(engine: FakeEngine) -> None:
     """Only the text that check wrote itself counts as a candidate."""
-    session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
+    process_session.set_current(Session(engine.config.get, engine.host(io.StringIO())))
     for olds in ({}, round_trip(engine.state["rotation"].inputs)):
         result = RotationTriggerProvider().check(olds, {"generation": "a", "candidate": "next"})
         assert "`candidate`" in result.failures[0].reason

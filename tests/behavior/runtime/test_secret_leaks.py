@@ -18,8 +18,9 @@ from msgspec import structs
 from pulumi.dynamic import dynamic
 
 from btp_trust.errors import TrustError
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust.runtime.host import Host
+from btp_trust.runtime.session import Session
 from btp_trust.service.credentials.client_credentials import ClientCredentials
 from btp_trust_emulator import Action, Credential, Emulator, FaultKind
 from btp_trust_emulator.faults.fault import FAULT_SPECS
@@ -104,7 +105,7 @@ class OutputRecorder:
             *self.printed.readouterr(),
         ]
         shown += [json.dumps([vars(stored) for stored in self.engine.state.values()], default=str)]
-        shown += [repr(each) for each in _within(session.current())]
+        shown += [repr(each) for each in _within(process_session.current())]
         shown += [str(self.engine.emulator.journal()), str(self.engine.last_report)]
         shown += [str(pickle.dumps(kind())) + dynamic.serialize_provider(kind()) for kind in PROVIDERS.values()]
         everything = "\n".join(shown)
@@ -113,7 +114,7 @@ class OutputRecorder:
         self.logged.clear()
 
 
-def _within(shared: session.Session) -> Iterator[object]:
+def _within(shared: Session) -> Iterator[object]:
     """Yield what a session holds, at every depth."""
     todo: list[object] = [shared]
     seen: set[int] = set()
@@ -295,7 +296,7 @@ def test_key_file_reveals_no_secrets(
 @pytest.mark.parametrize("kind", PROVIDERS)
 def test_secret_argument_is_refused(kind: str) -> None:
     """Check refuses a private key as an argument before it needs a session, and gives no input back to the engine."""
-    session.set_current(None)
+    process_session.set_current(None)
     key = "-----BEGIN PRIVATE KEY-----\nMIIBVQIBADANBgkqhkiG9w0BAQEFAASCAT8wggE7\n-----END PRIVATE KEY-----"
     result = PROVIDERS[kind]().check({}, {"generation": key})
     (failure,) = result.failures

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,10 +26,8 @@ from btp_trust.errors import (
     ServiceUnavailable,
     StaleRead,
     TrustError,
-    WriteNotApplied,
     WrongSubaccount,
 )
-from btp_trust.runtime import session
 from btp_trust.runtime.command_plan import CommandPlan
 from btp_trust.runtime.host import Host, has_engine_exited, system_clock
 from btp_trust.runtime.session import Session
@@ -381,71 +378,7 @@ def test_host_defaults_to_process() -> None:
     assert Session(UNSET.get).host.clock is system_clock
 
 
-@pytest.fixture
-def no_session() -> Iterator[None]:
-    """A process in which Pulumi has configured nothing yet, and which is left so."""
-    session.set_current(None)
-    yield
-    session.set_current(None)
-
-
-@pytest.mark.usefixtures("no_session")
-def test_process_has_one_session() -> None:
-    """The first `configure` makes the session of the process, and later ones keep it."""
-    with pytest.raises(RuntimeError, match="configure"):
-        session.current()
-    session.configure({"btp-trust:strict": "true"}.get)
-    first = session.current()
-    session.configure(UNSET.get)
-    assert session.current() is first
-    assert first.strict
-
-
-@pytest.mark.usefixtures("no_session")
-def test_operation_has_deadline() -> None:
-    """An operation gets the session of the process and a deadline."""
-    clock = FakeClock()
-    host = Host(environ={}, sleep=clock.sleep, monotonic=lambda: clock.now)
-    chosen = Session({"btp-trust:operationTimeout": "20"}.get, host)
-    session.set_current(chosen)
-    with session.operation() as shared:
-        assert shared is chosen
-        clock.now += 15.0
-        assert shared.retry_policy.remaining == 5.0
-    assert chosen.retry_policy.remaining == 20.0
-
-
-@pytest.mark.usefixtures("no_session")
-def test_operation_shows_last_error_only() -> None:
-    """A traceback has the last error only: its class and remedy stand first."""
-    session.set_current(Session(UNSET.get, Host(environ={})))
-
-    def fail(*, again: bool) -> None:
-        try:
-            if again:
-                fail(again=False)
-        finally:
-            raise (WriteNotApplied if again else ServiceUnavailable)("It happened.", "Evidence.", "Repair it.")
-
-    with pytest.raises(WriteNotApplied) as stopped, session.operation():
-        fail(again=True)
-    printed = "".join(traceback.format_exception(stopped.value))
-    assert printed.count("btp_trust.errors.") == 1
-    assert printed.endswith("btp_trust.errors.WriteNotApplied: It happened.\nEvidence.\nRepair it.\n")
-
-
 def test_malformed_timeout_is_refused() -> None:
     """A malformed timeout is refused when the session is made."""
     with pytest.raises(ConfigurationError, match="btp-trust:readTimeout"):
         Session({"btp-trust:readTimeout": "soon"}.get, Host(environ={}))
-
-
-@pytest.mark.usefixtures("no_session")
-def test_set_current_replaces_session() -> None:
-    """`set_current` chooses the session of the process, and removes it."""
-    chosen = Session(UNSET.get, Host(environ={}))
-    session.set_current(chosen)
-    assert session.current() is chosen
-    session.set_current(None)
-    with pytest.raises(RuntimeError):
-        session.current()

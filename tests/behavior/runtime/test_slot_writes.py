@@ -15,7 +15,7 @@ from btp_trust.errors import (
     TrustError,
     UnexpectedResponse,
 )
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust.service.transport.retry import MAX_ATTEMPTS, MAX_REQUESTS
 from support.fake_engine import (
     TransportFault,
@@ -174,7 +174,7 @@ def count_requests(scenario: WriteScenario, fault: TransportFault) -> list[int]:
     counts: list[int] = []
 
     def counted(request: httpx.Request, send: Callable[[httpx.Request], httpx.Response]) -> httpx.Response:
-        counts.append(session.current().retry_policy.requests_sent)
+        counts.append(process_session.current().retry_policy.requests_sent)
         return fault(request, send)
 
     scenario.engine.transport.inject_always(counted)

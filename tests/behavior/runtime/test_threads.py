@@ -15,7 +15,8 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 
 from btp_trust.errors import SlotsChanged, TrustError
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
+from btp_trust.runtime.session import Session
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     HOUR,
@@ -57,7 +58,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 def process(engine: FakeEngine) -> None:
     """Start a plugin process."""
     engine.emulator.clear_journal()
-    session.set_current(session.Session(engine.config.get, engine.host(io.StringIO())))
+    process_session.set_current(Session(engine.config.get, engine.host(io.StringIO())))
 
 
 def checked(engine: FakeEngine, name: str, **news: Any) -> Bag:
@@ -216,7 +217,7 @@ def tracebacks() -> Iterator[None]:
     """Put the limit of tracebacks back, and the session of the process."""
     before = getattr(sys, "tracebacklimit", None)
     yield
-    session.set_current(None)
+    process_session.set_current(None)
     if before is None:
         sys.__dict__.pop("tracebacklimit", None)
     else:
@@ -226,10 +227,10 @@ def tracebacks() -> Iterator[None]:
 @pytest.mark.usefixtures("tracebacks")
 def test_configured_providers_share_a_session() -> None:
     """Providers that are configured at once share one session, and errors show their message only."""
-    session.set_current(None)
+    process_session.set_current(None)
     request = ConfigureRequest(Config({}, "project"))
     at_once([partial(provider().configure, request) for provider in [*PROVIDERS.values(), PROVIDERS["active"]]])
-    shared = session.current()
+    shared = process_session.current()
     PROVIDERS["active"]().configure(request)
-    assert session.current() is shared
+    assert process_session.current() is shared
     assert sys.tracebacklimit == 0

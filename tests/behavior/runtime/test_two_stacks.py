@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from btp_trust.errors import TrustError
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust_emulator import Emulator
 from support.fake_engine import (
     HOUR,
@@ -86,9 +86,9 @@ def let_in(one: Stack, deed: str, moment: str, act: Callable[[], None]) -> None:
     """Let somebody act at this moment of one's next deed; this process goes on as it was."""
 
     def acting() -> None:
-        process = session.current()
+        process = process_session.current()
         act()
-        session.set_current(process)
+        process_session.set_current(process)
 
     line = one.engine.transport
     if moment == "before it looks":

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from btp_trust.errors import OutcomeUnknown, SlotsChanged, TrustError, WriteNotApplied
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust.runtime.slot_writes import swap
 from btp_trust.runtime.slots import Subaccount
 from btp_trust.service.transport.retry import MAX_ATTEMPTS
@@ -145,7 +145,7 @@ def test_unknown_outcome_stops_waiting_resource(emulator: Emulator) -> None:
 
 def _account(engine: FakeEngine) -> Subaccount:
     engine.preview(PREPARED)
-    return session.current().subaccount("default", None)
+    return process_session.current().subaccount("default", None)
 
 
 def _tried(account: Subaccount) -> BaseException | None:

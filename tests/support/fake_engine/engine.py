@@ -26,8 +26,9 @@ from btp_trust.providers import (
     RotationTriggerProvider,
     TrustedIdentityProviderProvider,
 )
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust.runtime.host import Host
+from btp_trust.runtime.session import Session
 from btp_trust_emulator import Emulator
 from support.fake_engine.deployment import CheckFailedError, Deployment, Program, StoredResource
 from support.fake_engine.messages import assert_three_part_message
@@ -269,7 +270,7 @@ class FakeEngine:
     def _start_plugin_process(self) -> io.StringIO:
         """Start a plugin process with a session of its own; return its standard error."""
         stderr = io.StringIO()
-        session.set_current(session.Session(self.config.get, self.host(stderr)))
+        process_session.set_current(Session(self.config.get, self.host(stderr)))
         return stderr
 
     def call(self, kind: str, name: str, method: str, *args: Any) -> Any:

@@ -42,7 +42,7 @@ PREPARED_OF_OURS = (
     "btp_trust.providers",
     "btp_trust.resources.rotation",
     "btp_trust.rotation.perform",
-    "btp_trust.runtime.session",
+    "btp_trust.runtime.process_session",
     "btp_trust.runtime.slot_writes",
     "btp_trust.service.trust_certificates",
 )

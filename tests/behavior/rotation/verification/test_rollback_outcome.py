@@ -13,7 +13,7 @@ from btp_trust.errors import (
     RollbackFailed,
     StaleRead,
 )
-from btp_trust.runtime import session
+from btp_trust.runtime import process_session
 from btp_trust_emulator.faults.fault import FaultKind
 from support.fake_engine import (
     HOUR,
@@ -38,7 +38,7 @@ from support.verification import (
 def assert_others_are_withheld() -> None:
     """Assert that rotations of other subaccounts are withheld in this process, for an unconfirmed rollback."""
     with pytest.raises(Refused, match=r"The rollback of 'b' is unconfirmed\."):
-        session.current().rolled_back.refuse_rotation("lyon", "b")
+        process_session.current().rolled_back.refuse_rotation("lyon", "b")
 
 
 def test_failed_rollback_is_repeated_next_time(scenario: VerificationScenario) -> None:
@@ -202,7 +202,7 @@ def test_foreign_unknown_write_forbids_rollback(scenario: VerificationScenario) 
     other = OutcomeUnknown("The deletion of the passive certificate was sent once.", "Why.", "What to do.")
 
     def elsewhere() -> None:
-        session.current().subaccount("default", scenario.guid).write_lock.record_failure(other)
+        process_session.current().subaccount("default", scenario.guid).write_lock.record_failure(other)
 
     engine.transport.inject_once(
         ROTATE, interleave(after=lambda: engine.transport.inject_always(interleave(before=elsewhere), FIND_S4))
