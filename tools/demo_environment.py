@@ -68,6 +68,8 @@ class DemoEnvironment:
     """{fingerprint: generation} of every certificate."""
     history: list[tuple[str, str, str, str]] = field(default_factory=list)
     """After each step: its title, the date, the contents of the active and the passive slot."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Further environment variables of every command."""
 
     def step(self, title: str, *explanation: str) -> None:
         """Start a step of the story."""
@@ -154,6 +156,7 @@ class DemoEnvironment:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "GIT_CONFIG_NOSYSTEM": "1",
             **{f"GIT_{who}_{what}": "demo" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+            **self.variables,
         }
 
     def prepare(self, example: Path) -> None:
@@ -210,7 +213,7 @@ class DemoEnvironment:
 
 
 @contextlib.contextmanager
-def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
+def demo_environment(example: Path, key_size: int, variables: dict[str, str]) -> Iterator[DemoEnvironment]:
     """Set up the environment of a demo, and remove it in the end, also after errors."""
     with tempfile.TemporaryDirectory(prefix="btp-trust-demo-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -220,7 +223,7 @@ def demo_environment(example: Path, key_size: int) -> Iterator[DemoEnvironment]:
             httpx.Client(base_url=f"{url}/_emulator/", timeout=_TIMEOUT_SECONDS, trust_env=False)
         )
         guid = client.post("subaccounts", json={"subdomain": "acme-prod"}).json()["guid"]
-        environment = DemoEnvironment(folder, folder / example.name, client, guid)
+        environment = DemoEnvironment(folder, folder / example.name, client, guid, variables=variables)
         environment.prepare(example)
         yield environment
 
@@ -233,6 +236,15 @@ def run_demo(
     parser.add_argument(
         "--key-size", type=int, default=4096, help="bits of the RSA keys (%(default)s, as in the service)"
     )
+    parser.add_argument(
+        "--variable",
+        dest="variables",
+        metavar="NAME=VALUE",
+        type=_pair,
+        action="append",
+        default=[],
+        help="an environment variable of every command, besides those of the demo; may be repeated",
+    )
     options = parser.parse_args(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # treat SIGTERM as an interruption
     began = time.monotonic()
@@ -242,7 +254,7 @@ def run_demo(
         "the traceback of a program that the engine interrupts after a refusal.",
     )
     try:
-        with demo_environment(example, options.key_size) as demo:
+        with demo_environment(example, options.key_size, dict(options.variables)) as demo:
             for step in steps:
                 step(demo)
             _print_table(demo)
@@ -254,6 +266,13 @@ def run_demo(
         return 130
     say("", f"All steps succeeded, in {time.monotonic() - began:.0f} s. All files are removed.")
     return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} lacks a name or '='")
+    return name, value
 
 
 def _print_table(demo: DemoEnvironment) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.paths import ROOT
-from support.pulumi_project import program_environment
+from support.pulumi_project import QUICK_VARIABLES, program_environment
 
 ALONE = (
     "Generate",
@@ -88,8 +88,9 @@ def test_an_interrupted_demo_cleans_up(tmp_path: Path) -> None:
 def _demo(folder: Path, act: str = "demo") -> Iterator[subprocess.Popen[str]]:
     """Run an act of the demo with its own folder for temporary files until the end of the block."""
     environ = {**program_environment(), "TMPDIR": str(folder)}
+    quick = [f"--variable={name}={environ[name]}" for name in QUICK_VARIABLES if name in environ]
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "tools" / f"{act}.py"), "--key-size", "1024"],
+        [sys.executable, str(ROOT / "tools" / f"{act}.py"), "--key-size", "1024", *quick],
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

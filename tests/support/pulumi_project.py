@@ -24,6 +24,7 @@ UNSET_VARIABLES = re.compile(
 )
 QUICK = {"GOGC": "400"}
 """Settings that make each command quicker: Pulumi ends before it would run out of memory."""
+QUICK_VARIABLES = (*QUICK, "PULUMI_PYTHON_CMD", "QUICK_PYTHON_SERVER")
 AS_INSTALLED = dict.fromkeys((*QUICK, "PULUMI_PYTHON_CMD"), "")
 """Variables of a project whose commands run as those of a user."""
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")

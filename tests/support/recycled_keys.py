@@ -8,7 +8,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-ENOUGH: Final = defaultdict(lambda: 8, {1024: 64})
+STATE_KEY_SIZE: Final = 1088
+"""Size of the keys in states that several tests copy: these keys are in use as long as the tests run."""
+ENOUGH: Final = defaultdict(lambda: 8, {1024: 64, STATE_KEY_SIZE: 1_000_000})
 """{size of the keys: how many differ}; a test has fewer certificates at a time, and fewer emulators."""
 
 

@@ -9,6 +9,8 @@ import socket
 from pathlib import Path
 
 from bootstrap.main import ROOT
+from btp_trust_emulator import Emulator
+from support import vault
 from support.doc_pages.blocks import Block
 from support.doc_pages.comparison import RunValues
 from support.doc_pages.key_commands import install_key_commands
@@ -26,6 +28,7 @@ from support.doc_pages.surroundings import (
 )
 from support.doc_pages.workbench import PageWorkbench
 from support.pulumi_project import program_environment, write_program
+from support.recycled_keys import STATE_KEY_SIZE
 
 _UNSET = re.compile("PYTEST_|GIT_")
 _ADOPTED = """\
@@ -127,6 +130,7 @@ class PageProjects:
             "PULUMI_BACKEND_URL": backend.as_uri(),
             "PULUMI_HOME": str(self._home),
             "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            **vault.variables(),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
@@ -168,7 +172,8 @@ class PageProjects:
     def _deploy(self, folder: Path, base: str, program: str, subject: str) -> None:
         bench = self.workbench(base, folder)
         bench.env["BTP_TRUST_SERVICE_KEY"] = f"@{bench.folder}/service-key.json"
-        first = ["git init --quiet --initial-branch main", "pulumi stack init dev"] if base == "subaccount" else []
+        init = ["git init --quiet --initial-branch main", f"pulumi stack init dev --secrets-provider={vault.PROVIDER}"]
+        first = init if base == "subaccount" else []
         (bench.folder / "Pulumi.yaml").write_text("name: trust\nruntime: python\n")
         (bench.folder / ".gitignore").write_text("service-key.json\n")
         write_program(bench.folder / "__main__.py", program)
@@ -184,8 +189,10 @@ class PageProjects:
 
 
 def _serve(bench: PageWorkbench) -> None:
-    """Start the emulator with the state in the folder of the stage."""
-    bench.serve("--port", bench.values.port, "--key-size", "1024", "--state", "../emulator.json")
+    """Start the emulator with the state in the folder of the stage: in this process, which is there already."""
+    state = bench.folder.parent / "emulator.json"
+    emulator = Emulator(socket=True, port=int(bench.values.port), key_size=STATE_KEY_SIZE, state=state)
+    bench.servers.enter_context(emulator)
 
 
 def _free_port() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -100,10 +99,8 @@ def add_subaccount(bench: PageWorkbench) -> None:
 
 def start_receiver(bench: PageWorkbench) -> None:
     """Start a server that accepts all messages, and save its address."""
-    server = subprocess.Popen([sys.executable, "-c", _RECEIVER], stdout=subprocess.PIPE, text=True)
-    bench.servers.append(server)
-    assert server.stdout is not None
-    (bench.folder / "slack-url").write_text(f"http://127.0.0.1:{server.stdout.readline().strip()}/services/T0/B0/X0\n")
+    port = bench.start(sys.executable, "-c", _RECEIVER).strip()
+    (bench.folder / "slack-url").write_text(f"http://127.0.0.1:{port}/services/T0/B0/X0\n")
 
 
 def create_s4_tenant(bench: PageWorkbench, switches: Mapping[str, object]) -> None:

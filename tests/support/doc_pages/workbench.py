@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,8 @@ class PageWorkbench:
     folder: Path
     env: dict[str, str]
     values: RunValues
-    servers: list[subprocess.Popen[str]] = field(default_factory=list)
+    servers: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """What runs beside the blocks, and ends with the workbench."""
 
     def run(self, block: Block, skipped: Mapping[str, str]) -> None:
         """Run a block, except commands that begin with a key of `skipped`."""
@@ -48,15 +49,12 @@ class PageWorkbench:
         """Stop the servers, and remove the files of the shell."""
         self._shell_variables_file.unlink(missing_ok=True)
         self._shell_folder_file.unlink(missing_ok=True)
-        for server in self.servers:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=_TIMEOUT_SECONDS)
+        self.servers.close()
 
-    def serve(self, *arguments: str) -> str:
-        """Start an emulator and return its first line."""
-        command = [sys.executable, "-m", "btp_trust_emulator", "serve", *arguments]
+    def start(self, *command: str) -> str:
+        """Start a server, and return its first line."""
         server = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, text=True)
-        self.servers.append(server)
+        self.servers.callback(_stop, server)
         assert server.stdout is not None
         return server.stdout.readline()
 
@@ -76,7 +74,8 @@ class PageWorkbench:
     def _command(self, block: Block, command: str, shown: Sequence[str]) -> None:
         """Run a command in a shell that leaves its folder and its variables to the next one."""
         if command.startswith("btp-trust-emulator serve"):
-            stdout, stderr, failed = [self.serve(*self.values.substitute(command).split()[2:])], [], False
+            words = self.values.substitute(command).split()[1:]
+            stdout, stderr, failed = [self.start(sys.executable, "-m", "btp_trust_emulator", *words)], [], False
         else:
             done = self._shell(self.values.substitute("pulumi up --yes" if command == "pulumi up" else command))
             stdout, stderr = done.stdout.splitlines(), done.stderr.splitlines()
@@ -112,3 +111,8 @@ class PageWorkbench:
         old, new = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
         assert old in text, f"{block}: not in the program:\n{old}\n{text}"
         write_program(program, text.replace(old, new))
+
+
+def _stop(server: subprocess.Popen[str]) -> None:
+    server.terminate()
+    server.communicate(timeout=_TIMEOUT_SECONDS)
