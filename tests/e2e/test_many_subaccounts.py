@@ -122,3 +122,25 @@ def test_rejection_withholds_later_rotations(
     project.deploy(program("2028-11", "lyon", destinations, turin="2026-11"), *options)
     assert project.writes() == ["POST rotateCertificate"]
     assert emulator.slots(guids["lyon"]).active == before["lyon"].passive
+
+
+def test_explicit_provider_has_connections_of_its_own(
+    emulator: Emulator, tmp_path: Path, make_project: Callable[[Emulator, str, Path], PulumiProject]
+) -> None:
+    """The stack has the key of one subaccount, an explicit provider that of another one: both are deployed."""
+    guids = [emulator.create_subaccount(generate=True).guid for _ in range(2)]
+    project = make_project(emulator, guids[0], tmp_path)
+    berlin, turin = (
+        json.dumps({name: emulator.service_key(guid)}) for name, guid in zip(CONNECTIONS, guids, strict=False)
+    )
+    project.set_config("btp-trust:connections", berlin, secret=True)
+    (project.program / "turin.json").write_text(turin)
+    project.write(
+        "import pulumi\n"
+        "from btp_trust import ActiveTrustCertificate\n"
+        "keys = pulumi.Output.secret(open('turin.json').read())\n"
+        "own = pulumi.ProviderResource('pulumi-python', 'own', {'btp-trust:connections': keys})\n"
+        "ActiveTrustCertificate('berlin', connection='berlin')\n"
+        "ActiveTrustCertificate('turin', connection='turin', opts=pulumi.ResourceOptions(provider=own))\n"
+    )
+    assert "4 created" in project.up()

@@ -69,7 +69,7 @@ class ActiveTrustCertificate(TrustResource, module="btp-trust", name="ActiveTrus
             "renew_fingerprint": renew_fingerprint,
             "accept_outage": accept_outage,
             "connection": unless_default(connection),
-            ANNOUNCED: announce(connection, subaccount_id),
+            ANNOUNCED: announce(self, connection, subaccount_id),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             "warned_by": None

@@ -71,10 +71,19 @@ class TrustResource(Resource):
         outputs = dict.fromkeys(_OUTPUTS)
         # `observed_at` is an output, which has no value as an input: as one, it carries the wait for the checks.
         checked = refuse_when_known(self, opts)
+        inputs = {**outputs, **props, "observed_at": checked}
+        # Pulumi awaits inputs in their order: what is announced is found out once all others have their values.
+        inputs[ANNOUNCED] = inputs.pop(ANNOUNCED, None)
         with pickler_kept():
-            super().__init__(provider, resource_name, {**outputs, **props, "observed_at": checked}, opts)
+            super().__init__(provider, resource_name, inputs, opts)
         # Pulumi makes an attribute of each input, and `pulumi.export(name, resource)` would show this one.
         vars(self).pop(ANNOUNCED, None)
+
+
+def explicit_provider(resource: pulumi.Resource) -> pulumi.ProviderResource | None:
+    """Return the explicit provider that runs a resource: of its options, or of its parent; None for Pulumi's own."""
+    # A constructor that was refused, which the program may have caught, has left the resource without this.
+    return resource.get_provider(_PLUGIN) if hasattr(resource, "_providers") else None
 
 
 def unless_default(connection: str) -> str | None:
@@ -106,7 +115,7 @@ async def _refuse_known(resource: pulumi.Resource, trigger: pulumi.Input[Any] | 
     if not await output.is_secret():
         refuse_secrets({"replacement_trigger": await output.future()})
     # Pulumi keeps the properties of an explicit provider as attributes, and each is an output.
-    provider = resource.get_provider(_PLUGIN)
+    provider = explicit_provider(resource)
     outputs = {} if provider is None else vars(provider)
     _refuse(
         [

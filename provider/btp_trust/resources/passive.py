@@ -72,7 +72,7 @@ class PassiveTrustCertificate(TrustResource, module="btp-trust", name="PassiveTr
             "adopt": adopt,
             "replace": replace,
             "connection": unless_default(connection),
-            ANNOUNCED: announce(connection, subaccount_id),
+            ANNOUNCED: announce(self, connection, subaccount_id),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             # Check gets no options, and the preview of a removal says what it deletes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Generator, Iterable, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,8 @@ import pulumi
 from msgspec import Struct
 from pulumi.dynamic import Resource
 from pulumi.runtime.mocks import MockMonitor
+
+from btp_trust.resources.base import explicit_provider
 
 
 class DeclaredResource(Struct, frozen=True):
@@ -27,14 +29,46 @@ class _Program(dict[tuple[str, str], DeclaredResource]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.connections: Counter[str] = Counter()
-        """How many resources use each connection."""
-        self.left_out: set[str] = set()
-        """Connections to subaccounts that the same command may create."""
-        self.announced = 0
-        """How many resources were announced."""
-        self.announcements = 0
-        """How many resources have announced them."""
+        self.uses: list[tuple[Resource, str]] = []
+        """Each resource that uses a connection, with the connection."""
+        self.left_out: list[tuple[Resource, str]] = []
+        """Those whose subaccount the same command may create."""
+        self.announced: Counter[pulumi.ProviderResource | None] = Counter()
+        """How many uses there were when they were last announced to the plugin of a provider."""
+        self.announcements: Counter[pulumi.ProviderResource | None] = Counter()
+        """How many resources have announced them to it."""
+
+    def announce_to(self, provider: pulumi.ProviderResource | None) -> str | None:
+        """Return the JSON of the connections that a plugin serves; None if it has them often enough.
+
+        An explicit provider runs in a process of its own, whose settings lack the keys of the other resources.
+        """
+        uses = len(self.uses)
+        if uses == self.announced[provider] and self.announcements[provider] >= _ANNOUNCEMENTS:
+            return None
+        self.announced[provider] = uses
+        self.announcements[provider] += 1
+        left_out = set(_connections_of(provider, self.left_out))
+        counts = Counter(_connections_of(provider, self.uses))
+        return json.dumps({name: count for name, count in counts.items() if name not in left_out})
+
+
+class _Announcement:
+    """The input by which a resource announces connections; Pulumi awaits it once it has all other inputs.
+
+    An output would have its value at once. The resources that have it may wait for others for hours, and the engine
+    would write in the meantime.
+    """
+
+    def __init__(self, program: _Program, resource: Resource) -> None:
+        self._program = program
+        self._resource = resource
+
+    def __await__(self) -> Generator[Any, None, str | None]:
+        return self._write().__await__()
+
+    async def _write(self) -> str | None:
+        return self._program.announce_to(explicit_provider(self._resource))
 
 
 _ANNOUNCEMENTS: Final = 8
@@ -67,37 +101,25 @@ def warned_by(connection: str, *kinds: str) -> pulumi.Output[str | None]:
     return pulumi.Output.from_input(find())
 
 
-def announce(connection: Any, subaccount_id: Any) -> pulumi.Output[str | None]:
+def announce(resource: Resource, connection: Any, subaccount_id: Any) -> Awaitable[str | None] | None:
     """Return an input that tells the plugin which connections the program uses, so that their slots are read ahead.
 
     `check` takes the input out: previews and the state have its name, among the dependencies, and no value. Its text
     is the JSON of {connection: number of resources}; of a map, Pulumi would serialize each value in a turn of its own,
     and the resource would come last.
     """
-    program, is_mocked = _current_program(), _is_mocked()
-    _use(program, connection, subaccount_id)
-
-    async def write() -> str | None:
-        # Awaited when the resource is registered, as in `warned_by`.
-        announced = {name: count for name, count in program.connections.items() if name not in program.left_out}
-        total = sum(announced.values())
-        if is_mocked or (total == program.announced and program.announcements >= _ANNOUNCEMENTS):
-            return None
-        program.announced, program.announcements = total, program.announcements + 1
-        return json.dumps(announced)
-
-    return pulumi.Output.from_input(write())
+    program = _current_program()  # here: see `warned_by`
+    if isinstance(connection, str):  # an output is known only to the plugin
+        program.uses.append((resource, connection))
+        # An output may name a subaccount that the same command creates: its key may have yet to come, and a failure to
+        # find that would be kept.
+        if isinstance(subaccount_id, pulumi.Output):
+            program.left_out.append((resource, connection))
+    return None if _is_mocked() else _Announcement(program, resource)
 
 
-def _use(program: _Program, connection: Any, subaccount_id: Any) -> None:
-    """Count a resource of a connection."""
-    if not isinstance(connection, str):  # an output, known only to the plugin
-        return
-    program.connections[connection] += 1
-    # An output may name a subaccount that the same command creates: its key may have yet to come, and a failure to
-    # find that would be kept.
-    if isinstance(subaccount_id, pulumi.Output):
-        program.left_out.add(connection)
+def _connections_of(provider: pulumi.ProviderResource | None, uses: Iterable[tuple[Resource, str]]) -> Iterator[str]:
+    return (connection for resource, connection in uses if explicit_provider(resource) is provider)
 
 
 def belongs_to(connection: str, kind: str, resource: pulumi.Resource) -> bool:

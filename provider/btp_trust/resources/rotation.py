@@ -189,7 +189,7 @@ class RotationTrigger(TrustResource, module="btp-trust", name="RotationTrigger")
             "on_drift": on_drift,
             "trusted_by": None if trusted_by is None else serialize_statements(trusted_by, candidate),
             "connection": unless_default(connection),
-            ANNOUNCED: announce(connection, subaccount_id),
+            ANNOUNCED: announce(self, connection, subaccount_id),
             "subaccount_id": subaccount_id,
             "display_name": display_name,
             "verify_destinations": verify_destinations,

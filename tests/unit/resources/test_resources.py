@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextvars
 import inspect
+import json
 import pickle
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -29,9 +30,10 @@ from btp_trust import (
     providers,
 )
 from btp_trust.active.schema import ActiveArgs
+from btp_trust.arguments import ANNOUNCED
 from btp_trust.passive.schema import PassiveArgs
 from btp_trust.property_bag import ResourceArgs
-from btp_trust.resources import rotation
+from btp_trust.resources import registry, rotation
 from btp_trust.rotation.schema import RotationArgs
 from support import certificates
 
@@ -560,3 +562,52 @@ def test_page_of_a_system_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     (page,) = shown
     assert "erp/BTP (oauth2)" in page
     assert page.endswith(certificate)
+
+
+def announced(engine: Engine, name: str) -> Any:
+    """Return the connections that a resource announces; None for one that announces nothing."""
+    text = engine.registered[name].inputs.get(ANNOUNCED)
+    return None if text is None else json.loads(text)
+
+
+@pytest.fixture
+def announcing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs announce their connections, as they do outside of mocks."""
+    monkeypatch.setattr(registry, "_is_mocked", lambda: False)
+
+
+@pytest.mark.usefixtures("announcing")
+def test_each_provider_learns_of_its_own_connections(deploy: Deploy) -> None:
+    """An explicit provider runs in a process of its own, whose settings lack the keys of the other resources."""
+
+    def program() -> None:
+        own = pulumi.ProviderResource("pulumi-python", "own", {})
+        component = pulumi.ComponentResource("any:of:Them", "all", opts=pulumi.ResourceOptions(providers=[own]))
+        ActiveTrustCertificate("usual", connection="a")
+        ActiveTrustCertificate("explicit", connection="b", opts=pulumi.ResourceOptions(provider=own))
+        ActiveTrustCertificate("inherited", connection="c", opts=pulumi.ResourceOptions(parent=component))
+        with pytest.raises(pulumi.RunError, match="cannot be imported"):
+            ActiveTrustCertificate("refused", connection="d", opts=pulumi.ResourceOptions(import_="an ID"))
+
+    engine = deploy(program)
+    assert announced(engine, "usual") == {"a": 1, "d": 1}
+    assert announced(engine, "explicit") == announced(engine, "inherited") == {"b": 1, "c": 1}
+
+
+@pytest.mark.usefixtures("announcing")
+def test_first_registered_resources_announce(deploy: Deploy) -> None:
+    """The first eight of a program wait for the last one, which the engine gets first: it names all connections."""
+
+    def program() -> None:
+        declared: list[ActiveTrustCertificate] = []
+
+        async def name_of_last() -> str:
+            return f"after {await declared[-1].id.future()}"
+
+        for number in range(8):
+            name: pulumi.Output[str] = pulumi.Output.from_input(name_of_last())
+            declared.append(ActiveTrustCertificate(f"r{number}", connection=f"c{number}", display_name=name))
+        declared.append(ActiveTrustCertificate("last", connection="c8"))
+
+    engine = deploy(program)
+    assert announced(engine, "last") == {f"c{number}": 1 for number in range(9)}
