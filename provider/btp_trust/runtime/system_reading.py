@@ -45,7 +45,7 @@ def read_system(
     if session.offline:
         return ReadingUnavailable(offline_refusal(), offline=True)
     try:
-        found = open_system(session, connection, system, block, recorded)
+        found = _find_system(session, connection, system, block, recorded)
         return SystemRead(found, found.trust())
     except TrustError as error:
         # A malformed user or an unknown system needs a person, also in a command with nothing to do.
@@ -62,11 +62,19 @@ def open_system(
     Raises:
         OfflineRefused: `btp-trust:offline` is set.
         WrongTenant: The connection reaches another tenant.
+        Refused: A connection of the program is out of reach, and has a change due.
         TrustError: The connection has no usable communication user.
     """
     if session.offline:
         raise offline_refusal()
+    # For a write alone: a plan that waited for the plans of other resources would hold up the engine, which makes them.
     session.partial.refuse_unreached()
+    return _find_system(session, connection, system, block, recorded)
+
+
+def _find_system(
+    session: Session, connection: str, system: str, block: TrustBlock, recorded: str | None
+) -> CommunicationSystem:
     found = session.communication_system(connection, system, block)
     if recorded not in {None, found.tenant}:
         raise WrongTenant(

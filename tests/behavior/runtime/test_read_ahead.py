@@ -96,6 +96,22 @@ def test_broken_connection_withholds_all_writes(two: TwoSubaccounts) -> None:
     assert two.engine.slots == before[::-1]
 
 
+def test_plan_of_system_waits_for_no_subaccount(two: TwoSubaccounts) -> None:
+    """A system is read when it is its turn; only a write waits for all connections, some of which follow its plan."""
+    user = two.emulator.communication_user(two.emulator.create_s4("erp") and "erp")
+    two.emulator.create_communication_system("erp", "SHOP")
+    keys = {SECOND: two.emulator.service_key(two.second), "s4": user}
+    two.engine.config |= {"btp-trust:connections": json.dumps(keys), "btp-trust:readAhead": "0"}
+
+    def program(deployment: Deployment) -> None:
+        deployment.system(connection="s4", system="SHOP")
+        two.program(deployment)
+
+    two.engine.preview(program)
+    (check,) = (call for call in two.engine.calls if (call.name, call.method) == ("erp", "check"))
+    assert check.sent == ["GET CommunicationSystems"]
+
+
 def test_refresh_tells_nothing_of_plans(two: TwoSubaccounts) -> None:
     """`up --refresh --skip-preview`: that a refresh finds the second subaccount as recorded leaves its plan open."""
     before = two.engine.slots
@@ -131,8 +147,9 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
         return pulumi.Output.from_input(value()) if callable(value) else value
 
     async def run(resources: tuple[tuple[Any, Any], ...]) -> list[str | None]:
-        outputs = [registry.announce(argument(connection), argument(guid)) for connection, guid in resources]
-        return [await output.future() for output in outputs]
+        resource: Any = object()
+        inputs = [registry.announce(resource, argument(connection), argument(guid)) for connection, guid in resources]
+        return [await each for each in inputs if each is not None]
 
     return lambda *resources: asyncio.run(run(resources))
 
