@@ -116,6 +116,7 @@ class KeyCommand:
         given, folder = self._surroundings, self._surroundings.folder
         environ = {key: value for key, value in given.environ.items() if key not in _HIDDEN_VARIABLES}
         seconds = min(_TIMEOUT, given.seconds_left())
+        shown = argv[0]
         # A relative path counts from the folder on all systems; a bare word is looked for on PATH.
         program = str(folder.resolve() / argv[0]) if Path(argv[0]).name != argv[0] else argv[0]
         try:
@@ -132,8 +133,8 @@ class KeyCommand:
         except Stopped:
             raise _engine_exited(name) from None
         except (OSError, ValueError) as error:
-            why, remedy = _why_not_run(error)
-        raise _failed(argv[0], name, why, remedy)
+            shown, why, remedy = _why_not_run(error, argv[0])
+        raise _failed(shown, name, why, remedy)
 
 
 _RUN_BY_HAND: Final = (
@@ -152,12 +153,21 @@ _NOT_RUN: Final[dict[type[Exception], tuple[str, str]]] = {
 }
 
 
-def _why_not_run(error: Exception) -> tuple[str, str]:
-    found = _NOT_RUN.get(type(error))
-    return found or (
+def _why_not_run(error: Exception, program: str) -> tuple[str, str, str]:
+    """Return the program for the message, why it was not run, and the remedy."""
+    words = program.split()
+    if len(words) > 1 and not isinstance(error, PermissionError):
+        # A whole command line in one word, maybe with a password: its beginning is enough.
+        return (
+            f"{words[0]} …",
+            f"The first entry of the list has blanks, and as one word it names no program: {type(error).__name__}.",
+            'Give each word an entry of its own, as in ["vault", "kv", "get"], or correct the path.',
+        )
+    why, remedy = _NOT_RUN.get(type(error)) or (
         f"It cannot be run: {type(error).__name__}.",
         "Correct the words; a script begins with a line such as #!/bin/sh.",
     )
+    return program, why, remedy
 
 
 def _parse_words(setting: str) -> list[str]:

@@ -6,6 +6,7 @@ refused; those of a mounted Kubernetes Secret stay inside.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -30,6 +31,8 @@ _MAX_FILE_BYTES: Final = 16 << 20
 _SEPARATORS: Final = frozenset("/\\:\0")
 """Characters that begin another folder, a drive or a stream on one of the systems, or that no path may have."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_NO_SUCH_FILE: Final = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""It is missing, or no file of this system can have such a name."""
 
 
 class KeyFiles:
@@ -62,7 +65,7 @@ class KeyFiles:
             return None if text is None else FoundCredentials(text, f"{self._label}, {name!r}")
         where = f"{self._label.rstrip('/')}/{_file_name(name, self._label)}"
         path = self._path / _file_name(name, self._label)
-        if not os.path.lexists(path):
+        if not _exists(path, where):
             return None
         return FoundCredentials(self._read(self._inside(path, where), where, _MAX_KEY_BYTES), where)
 
@@ -70,7 +73,18 @@ class KeyFiles:
         """List the connections: by the names of the files, or those in the file. Raises as `find`."""
         if not self._is_folder:
             return list(self._credentials)
-        return sorted(path.stem for path in self._path.glob(f"[!.]*{_SUFFIX}"))
+        reason, names = "", list[str]()
+        try:
+            names = [path.name for path in self._path.iterdir()]
+        except OSError as error:
+            reason = type(error).__name__
+        if reason:
+            raise ConfigurationError(
+                f"The folder {self._label} of {CONNECTIONS_FILE} cannot be listed.",
+                f"{reason} for {str(self._path)!r}.",
+                "Correct its owner and its rights: chmod u+rx.",
+            )
+        return sorted(name.removesuffix(_SUFFIX) for name in names if _is_key_file(name))
 
     @cached_property
     def _is_folder(self) -> bool:
@@ -139,6 +153,24 @@ def _file_name(name: str, label: str) -> str:
             "Rename the connection.",
         )
     return f"{name}{_SUFFIX}"
+
+
+def _is_key_file(name: str) -> bool:
+    return name.endswith(_SUFFIX) and not name.startswith(".")
+
+
+def _exists(path: Path, where: str) -> bool:
+    """Whether a file is there. A folder that hides this is an error: the next place may have another key."""
+    reason = ""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno in _NO_SUCH_FILE:
+            return False
+        reason = type(error).__name__
+    if reason:
+        raise _unreadable(where, f"{reason} for its folder.", "Correct the folder's owner and its rights: chmod u+rx.")
+    return True
 
 
 def _is_encodable(name: str) -> bool:

@@ -25,11 +25,11 @@ _TEXT_HINTS: Final = (
     ),
     (r"\{", "It resembles JSON that is cut off or was edited."),
     (
-        r"(?im)^\s*Client (?:ID|Secret)\s*:",
+        r"(?im)^[^\S\n]*Client (?:ID|Secret)\s*:",
         "It resembles the table that a command line prints: ask it for JSON (`btp --format json …`).",
     ),
     (
-        r"(?m)^\s*(?:apiVersion|kind|data|stringData|credentials|client_?id|client_?secret|uri|url)\s*:(?:\s|$)",
+        r"(?m)^[^\S\n]*(?:apiVersion|kind|data|stringData|credentials|client_?id|client_?secret|uri|url)\s*:(?:\s|$)",
         "It resembles YAML, and JSON is needed (`kubectl get secret <name> -o json`).",
     ),
     (r"(?m)^FAILED\b|Getting key ", "It resembles what `cf service-key` prints when it fails: no JSON is in it."),

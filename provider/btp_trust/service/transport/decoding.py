@@ -25,6 +25,14 @@ class DecodingError(ValueError):
     """The document is another format than JSON, or JSON of another shape. The message names fields only."""
 
 
+class AmbiguousName(DecodingError):
+    """A JSON object has a name twice, with different values; JSON leaves open which of them counts."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("A name is in it twice, with different values.")
+        self.name = name
+
+
 def decode(document: str | bytes, shape: type[_T]) -> _T:
     """Decode a JSON document into a shape that msgspec knows.
 
@@ -48,6 +56,7 @@ def find_json_object(document: str | bytes) -> dict[str, Any]:
     hint to upgrade after it); a JSON text that holds it, escaped once or more often; base64, as in Kubernetes.
 
     Raises:
+        AmbiguousName: An object in it has a name twice.
         DecodingError: `document` holds several JSON objects, or none.
     """
     text = to_text(document)
@@ -100,21 +109,30 @@ def _find_objects(text: str) -> list[dict[str, Any]]:
     objects: list[dict[str, Any]] = []
     position = 0
     while (begin := _OBJECT_START.search(text, position)) is not None:
-        value, length = _first_value(text[begin.start() :])
+        value, position = _first_value(text, begin.start())
         # The search ends here: an object inside of a damaged one would pass for the whole key.
         if not isinstance(value, dict):
             break
         objects.append(value)
-        position = begin.start() + length
     return list(filter(None, objects)) or objects[:1]
 
 
-def _first_value(text: str) -> tuple[Any, int]:
-    """Return the JSON value at the beginning, and its length; line breaks within texts are accepted."""
+def _first_value(text: str, begin: int = 0) -> tuple[Any, int]:
+    """Return the JSON value that begins here, and where it ends; line breaks within texts are accepted."""
     try:
-        return json.JSONDecoder(strict=False).raw_decode(text)
+        return json.JSONDecoder(strict=False, object_pairs_hook=_to_object).raw_decode(text, begin)
+    except AmbiguousName:
+        raise
     except (ValueError, RecursionError):
         return None, 0  # the error would hold the whole document
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    for name, value in pairs if len(found) < len(pairs) else ():
+        if found[name] != value:
+            raise AmbiguousName(name)
+    return found
 
 
 def _decode_base64(text: str) -> str | None:

@@ -166,6 +166,7 @@ def test_any_name_is_one_word(name: str) -> None:
         pytest.param(["missing-command"], "missing on PATH or as a file", id="missing on PATH"),
         pytest.param(["./missing"], "missing on PATH or as a file", id="missing file"),
         pytest.param(["./plain"], "lacks the right to be run", id="no right to run"),
+        pytest.param(["./a plain"], "lacks the right to be run", id="no right to run, with a blank"),
         pytest.param(["./text"], "cannot be run: OSError", id="no first line"),
         pytest.param(["sh", "-c", "exit 3"], "It ended with status 3.", id="exit status"),
         pytest.param(["sh", "-c", "kill -9 $$"], "It was ended by SIGKILL.", id="killed"),
@@ -183,6 +184,7 @@ def test_any_name_is_one_word(name: str) -> None:
 def test_failed_command_has_its_reason(tmp_path: Path, words: list[str], why: str) -> None:
     """The message names the command, the connection and the reason; the output stays hidden."""
     (tmp_path / "plain").write_text("#!/bin/sh\n")
+    (tmp_path / "a plain").write_text("#!/bin/sh\n")
     (tmp_path / "text").write_bytes(b"\x7fELF")
     (tmp_path / "text").chmod(0o700)
     message = refusal(places(words, tmp_path))
@@ -199,9 +201,19 @@ def test_turn_may_come_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (tmp_path / "run").exists()
 
 
-def test_misplaced_key_is_hidden(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", [TEXT, "{url:https://a.example,user:u,password:S3CRET}"])
+def test_misplaced_key_is_hidden(tmp_path: Path, word: str) -> None:
     """A key in place of the program is refused without being shown."""
-    assert "holds credentials" in refusal(places([TEXT], tmp_path))
+    assert "holds credentials" in refusal(places([word], tmp_path))
+
+
+@pytest.mark.parametrize("words", ["vault --password S3CRET get", "./get key --password S3CRET/" + 5000 * "S3CRET"])
+def test_command_line_in_one_word_is_shortened(tmp_path: Path, words: str) -> None:
+    """The message shows its beginning, hides a password in it, and says how words are separated."""
+    message = refusal(places([words], tmp_path))
+    assert message.startswith(f"The command '{words.split(maxsplit=1)[0]} …' of btp-trust:serviceKeyCommand")
+    assert "The first entry of the list has blanks" in message
+    assert "Give each word an entry of its own" in message
 
 
 def test_key_of_another_service_is_named(tmp_path: Path) -> None:

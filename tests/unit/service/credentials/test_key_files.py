@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -51,9 +52,17 @@ def refusal(find: Callable[..., object], *arguments: object) -> str:
     return str(caught.value)
 
 
-def test_misplaced_key_is_hidden(tmp_path: Path) -> None:
-    """A key in place of the path is refused without being shown, for each command that lists or reads."""
-    keys = files(TEXT, tmp_path)
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        pytest.param("{url:https://a.example,user:u,password:S3CRET}", id="a shell took the quotation marks away"),
+        pytest.param("'{user:u,password:S3CRET}'", id="quotation marks of another shell"),
+    ],
+)
+def test_misplaced_key_is_hidden(tmp_path: Path, text: str) -> None:
+    """Credentials in place of the path are refused without being shown, for each command that lists or reads."""
+    keys = files(text, tmp_path)
     assert "holds credentials" in refusal(keys.find, "prod")
     assert "holds credentials" in refusal(keys.names)
 
@@ -132,6 +141,21 @@ def test_malformed_file_of_all_is_refused(tmp_path: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(f'{{"prod": {TEXT}, "prod": {TEXT.replace("S3CRET", "S3CRET2")}}}', id="two keys"),
+        pytest.param(f'{{"dev": {{}}, "a": {{"prod": 1, "prod": 2}}, "b": {TEXT}}}', id="two values of a field"),
+    ],
+)
+def test_name_that_is_there_twice_is_refused(tmp_path: Path, content: str) -> None:
+    """Of two keys with one name, the last would count silently; both the same are one."""
+    write(tmp_path / "keys.json", content)
+    assert "It has the name 'prod' twice, with different values." in refusal(files("keys.json", tmp_path).find, "prod")
+    write(tmp_path / "keys.json", f'{{"prod": {TEXT}, "prod": {TEXT}}}')
+    assert files("keys.json", tmp_path).names() == ["prod"]
+
+
+@pytest.mark.parametrize(
     "name", ["../prod", "/prod", "a/b", "a\\b", "C:prod", "a\0b", "", ".", "..", ".git", "a\udcffb\ud800"]
 )
 def test_name_that_leaves_is_refused(tmp_path: Path, name: str) -> None:
@@ -206,6 +230,25 @@ def test_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     message = refusal(files("keys", tmp_path).find, "prod")
     assert "PermissionError" in message
     assert "chmod u+r" in message
+
+
+def test_folder_without_rights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that hides which files it has is an error: the next place may have the key of another subaccount."""
+    write(tmp_path / "keys/prod.json")
+    keys = files("keys", tmp_path)
+    assert keys.names() == ["prod"]
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "S3CRET")
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    message = refusal(keys.find, "prod")
+    monkeypatch.undo()
+    assert "keys/prod.json cannot be used.\nPermissionError for its folder." in message
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    message = refusal(keys.names)
+    monkeypatch.undo()
+    assert "folder keys of btp-trust:connectionsFile cannot be listed.\nPermissionError for" in message
 
 
 @pytest.mark.parametrize("path", ["missing", "keys.json/below", "a\0b"])
