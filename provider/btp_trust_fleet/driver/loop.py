@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from btp_trust.errors import ConfigurationError
 from btp_trust_fleet.driver.campaign import Campaign
 from btp_trust_fleet.driver.decision import Approve, End, Ending, Start, Wait, next_action
 from btp_trust_fleet.driver.stop import Stop
@@ -19,8 +20,8 @@ from btp_trust_fleet.table.fleet import FleetStack, Wave
 
 POLL_SECONDS: Final = 0.2
 """How soon an interruption is noticed."""
-DRAIN_SECONDS: Final = 60.0
-"""How long a driver that fails waits for the stacks that it interrupts."""
+DRAIN_SECONDS: Final = 300.0
+"""How long a driver that fails waits for the stacks that it interrupts: longer than the signals to them take."""
 
 
 class View(Protocol):
@@ -125,6 +126,10 @@ class Driver:
         return self._scheduler.next_outcome(POLL_SECONDS)
 
     def _record_end(self, wave: Wave, stack: FleetStack, outcome: StackOutcome) -> None:
+        self._append_end(wave, stack, outcome)
+        self._view.ended(wave, stack, outcome)
+
+    def _append_end(self, wave: Wave, stack: FleetStack, outcome: StackOutcome) -> None:
         self._ledger.append(
             StackEnded(
                 **self._common_fields(wave, stack),
@@ -138,7 +143,6 @@ class Driver:
                 log=outcome.log,
             )
         )
-        self._view.ended(wave, stack, outcome)
 
     def _common_fields(self, wave: Wave, stack: FleetStack) -> dict[str, Any]:
         """Return what both records of a stack have, see `StackRecord`."""
@@ -197,10 +201,18 @@ class Driver:
         return planned
 
     def _drain(self) -> None:
-        """Interrupt what runs, and wait for it: a person has to know that it has ended."""
+        """Interrupt what runs, wait for it, and record how it has ended: that may be the rejection of a target."""
         with suppress(Exception):
             self._scheduler.interrupt()
             deadline = self._clock().timestamp() + DRAIN_SECONDS
             while self._running and self._clock().timestamp() < deadline:
                 if (outcome := self._scheduler.next_outcome(POLL_SECONDS)) is not None:
-                    self._running.pop(outcome.stack, None)
+                    wave, stack = self._running.pop(outcome.stack)
+                    if self._is_started(stack):
+                        with suppress(ConfigurationError):  # the ledger may be what has failed
+                            self._append_end(wave, stack, outcome)
+
+    def _is_started(self, stack: FleetStack) -> bool:
+        """Return True if this command has started to update the stack; a preview for an approval is no start."""
+        last = self._ledger.history.last(stack.stack)
+        return isinstance(last, StackStarted) and last.run == self._campaign.run

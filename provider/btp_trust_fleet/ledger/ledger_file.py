@@ -29,6 +29,7 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._failure: ConfigurationError | None = None
         records, self._is_torn = read_records(path)
         self.history = History(records)
 
@@ -36,13 +37,16 @@ class LedgerFile:
         """Write a record; it is on the disk when this returns.
 
         Raises:
-            ConfigurationError: Writing fails.
+            ConfigurationError: Writing fails, or has failed: behind a torn line only the start of a run is readable.
         """
+        if self._failure is not None:
+            raise self._failure
         line = msgspec.json.encode(record) + b"\n"
         try:
             _append(self._path, b"\n" + line if self._is_torn else line)
         except OSError as error:
-            raise _unwritable(self._path, error) from None
+            self._failure = _unwritable(self._path, error)
+            raise self._failure from None
         self._is_torn = False
         self.history.add(record)
 

@@ -19,6 +19,7 @@ from btp_trust_fleet.commands import DriveRequest, Machine, run_drive
 from btp_trust_fleet.driver.stop import Stop, stop_on_signals
 from btp_trust_fleet.ledger.ledger_file import read_records
 from btp_trust_fleet.ledger.records import StackEnded, StackStarted, WaveApproved
+from btp_trust_fleet.progress.plain import PlainView
 from btp_trust_fleet.schedulers.local import LocalScheduler
 from btp_trust_fleet.stack_run.task import Change, StackOutcome, StackState, StackTask, Verb
 from support.fleet_samples import (
@@ -392,6 +393,11 @@ def test_rotation_after_a_rollback_runs(bench: Bench) -> None:
     assert bench.scheduler.stacks() == ["acme-dev"]
 
 
+def fail_to_show(*_: object) -> Any:
+    """Fail as a terminal does whose disk is full."""
+    raise ConfigurationError("The output cannot be written.", "No space left.", "Redirect it.")
+
+
 def test_full_disk_interrupts_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that cannot record any more waits for the stacks that it interrupts."""
     bench = wide_bench(tmp_path, 3)
@@ -409,6 +415,31 @@ def test_full_disk_interrupts_what_runs(tmp_path: Path, monkeypatch: pytest.Monk
         bench.run(parallel=2)
     assert bench.scheduler.interruptions == 1
     assert bench.scheduler.next_outcome(0) is None
+
+
+def test_failing_driver_records_what_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rejection, for example, while the output is full: a later command leaves the stack as it is."""
+    bench = wide_bench(tmp_path, 2, stop_after=2)
+    monkeypatch.setattr(ScriptedScheduler, "interrupt", lambda _: None)
+    monkeypatch.setattr(PlainView, "ended", fail_to_show)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        bench.run(script=ending(s1=StackState.REJECTED))
+    monkeypatch.undo()
+    assert [record.state for record in bench.ledger[-2:]] == [StackState.CHANGED, StackState.REJECTED]
+    assert bench.run() == Severity.CRITICAL
+    assert bench.scheduler.tasks == []
+
+
+def test_failing_plan_records_no_end(tmp_path: Path) -> None:
+    """A preview that is interrupted has changed nothing."""
+    bench = wide_bench(tmp_path, 2, approval="prompt")
+
+    def script(task: StackTask) -> StackOutcome:
+        return fail_to_show() if task.stack == "s0" else green(task)
+
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        bench.run(script=script)
+    assert len(bench.ledger) == 1
 
 
 def test_screen_has_the_progress(tmp_path: Path) -> None:

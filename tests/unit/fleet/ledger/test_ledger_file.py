@@ -147,6 +147,11 @@ def test_failed_write_ends_the_run(path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(ConfigurationError, match="No space left on device"):
             ledger.append(STARTED)
+        monkeypatch.undo()
+        written = path.read_bytes()
+        with pytest.raises(ConfigurationError, match="No space left on device"):
+            ledger.append(STARTED)
+    assert path.read_bytes() == written
 
 
 HOLDER = """
