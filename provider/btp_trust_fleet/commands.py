@@ -13,6 +13,7 @@ from datetime import datetime
 from btp_trust.runtime.host import system_clock
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_cli.terminal import Terminal
+from btp_trust_fleet.choice import choose_stacks
 from btp_trust_fleet.driver.approval import Approver, ask_person
 from btp_trust_fleet.driver.campaign import Campaign
 from btp_trust_fleet.driver.decision import End, Ending
@@ -103,8 +104,8 @@ def _campaign(request: DriveRequest) -> Campaign:
         run=uuid.uuid4().hex[:12],
         parallel=request.parallel,
         chosen=request.chosen,
-        # A person who names a stack has a reason to run it, although it is done or was rejected.
-        again=request.again or bool(request.stacks),
+        again=request.again,
+        named=choose_stacks(request.fleet, None, request.stacks) or frozenset(),
     )
 
 

@@ -59,9 +59,11 @@ class FleetDriver(RuleBasedStateMachine):
         self.rejected: dict[Key, str] = {}
         self.approved: set[tuple[str, Verb, str]] = set()
         self.generation = "1"
-        self._new_command(Verb.ROTATE, None, again=False)
+        self._new_command(Verb.ROTATE, None)
 
-    def _new_command(self, verb: Verb, chosen: frozenset[str] | None, *, again: bool) -> None:
+    def _new_command(
+        self, verb: Verb, chosen: frozenset[str] | None, *, is_named: bool = False, again: bool = False
+    ) -> None:
         self.run_number += 1
         self.campaign = Campaign(
             verb=verb,
@@ -70,6 +72,7 @@ class FleetDriver(RuleBasedStateMachine):
             parallel=self.parallel,
             chosen=chosen,
             again=again,
+            named=chosen if chosen is not None and is_named else frozenset(),
         )
         self.is_over = self.is_stopping = False
         self.failed: set[str] = set()
@@ -81,7 +84,7 @@ class FleetDriver(RuleBasedStateMachine):
         """Start the next command, for all stacks or for some that are named."""
         names = [stack.stack for stack in self.fleet.stacks]
         chosen = data.draw(st.none() | st.frozensets(st.sampled_from(names), min_size=1))
-        self._new_command(verb, chosen, again=chosen is not None and data.draw(st.booleans()))
+        self._new_command(verb, chosen, is_named=data.draw(st.booleans()), again=data.draw(st.booleans()))
 
     @precondition(lambda self: self.is_over)
     @rule()
@@ -97,7 +100,7 @@ class FleetDriver(RuleBasedStateMachine):
             for wave in self.fleet.waves
         )
         self.fleet = replace(self.fleet, waves=waves)
-        self._new_command(Verb.ROTATE, None, again=False)
+        self._new_command(Verb.ROTATE, None)
 
     @precondition(lambda self: not self.is_over)
     @rule(
@@ -140,7 +143,7 @@ class FleetDriver(RuleBasedStateMachine):
         assert self.campaign.is_chosen(stack)
         assert len(self.failed & self._chosen_of(wave)) < wave.stop_after
         is_rejected = self._is_now(key, self.rejected.get(key))
-        assert not is_rejected or (self.campaign.again and stack.stack not in self.failed)
+        assert not is_rejected or (stack.stack in self.campaign.named and stack.stack not in self.failed)
         assert not self.campaign.needs_approval(wave) or (*key, stack.generation) in self.approved
         self._check_earlier_waves(wave)
         self._forget_other_declarations(stack)
@@ -258,7 +261,7 @@ class FleetDriver(RuleBasedStateMachine):
         if not hasattr(self, "fleet"):
             return
         self.kill_the_driver()
-        self._new_command(Verb.ROTATE, frozenset(stack.stack for stack in self.fleet.stacks), again=True)
+        self._new_command(Verb.ROTATE, frozenset(stack.stack for stack in self.fleet.stacks), is_named=True)
         for _ in range(200):
             if self.is_over:
                 break

@@ -20,7 +20,9 @@ class Campaign(Struct, frozen=True, kw_only=True):
     chosen: frozenset[str] | None = None
     """The stacks to run; None: all of them."""
     again: bool = False
-    """Run the chosen ones although the ledger has them as done or rejected."""
+    """Run the chosen ones although the ledger has them as done; a rejection waits for a person who names the stack."""
+    named: frozenset[str] = frozenset()
+    """The stacks that a person has named: there is a reason to run them, although they are done or were rejected."""
 
     def is_chosen(self, stack: FleetStack) -> bool:
         """Return True if the command is about this stack."""

@@ -52,10 +52,11 @@ class Standing(Struct, frozen=True):
 def standing_of(stack: FleetStack, campaign: Campaign, history: History, now: datetime) -> Standing:
     """Return where a stack stands that is not running."""
     known = list(history.attempts(campaign.verb, stack))
-    is_again = campaign.again and campaign.is_chosen(stack)
+    is_named = stack.stack in campaign.named
+    is_again = is_named or (campaign.again and campaign.is_chosen(stack))
     attempts = [record for record in known if record.run == campaign.run] if is_again else known
     if not attempts:
-        return Standing(Position.DUE)
+        return Standing(Position.REJECTED if _is_rejected(known) and not is_named else Position.DUE)
     last = attempts[0]
     if isinstance(last, StackEnded):
         if last.state.is_green:

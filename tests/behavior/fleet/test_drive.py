@@ -383,6 +383,18 @@ def test_again_runs_what_is_done(bench: Bench) -> None:
     assert len(bench.scheduler.tasks) == 3
 
 
+def test_again_leaves_rejected_stacks(tmp_path: Path) -> None:
+    """So does the name of another stack beside their wave: a person has to name each of them."""
+    bench = wide_bench(tmp_path, 3, stop_after=2)
+    assert bench.run(script=ending(s1=StackState.REJECTED)) == Severity.CRITICAL
+    assert bench.run(again=True) == Severity.CRITICAL
+    assert bench.scheduler.stacks() == ["s0", "s2"]
+    assert bench.run(wave="all", stacks=("s2",)) == Severity.CRITICAL
+    assert bench.scheduler.stacks() == ["s2"]
+    assert bench.run(stacks=("s1",), again=True) == Severity.OK
+    assert bench.scheduler.stacks() == ["s1"]
+
+
 def test_rotation_after_a_rollback_runs(bench: Bench) -> None:
     """The ledger is about what the table declares now."""
     assert bench.run(wave="canary") == Severity.OK

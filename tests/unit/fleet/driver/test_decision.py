@@ -153,7 +153,7 @@ def test_rejection_waits_for_a_person(fleet: Fleet, since: tuple[StackStarted, .
     """In every later command, until one names the stack; a kill in between changes nothing."""
     records = (ended(DEV, StackState.REJECTED, run="before"), *since)
     assert ending_of(action_of(campaign_of(fleet), *records)) == (Ending.FAILED, "canary")
-    named = campaign_of(fleet, chosen=frozenset({DEV}), again=True)
+    named = campaign_of(fleet, chosen=frozenset({DEV}), named=frozenset({DEV}))
     assert stacks_of(action_of(named, *records)) == [DEV]
     assert ending_of(action_of(named, *records, ended(DEV, StackState.REJECTED))) == (Ending.FAILED, "canary")
     assert ending_of(action_of(named, *records, ended(DEV))) == (Ending.DONE, None)
@@ -195,7 +195,7 @@ def test_chosen_stacks_alone_run(fleet: Fleet) -> None:
 
 def test_chosen_part_of_wave_is_done(tmp_path: Path) -> None:
     """Although others of the wave are still to run, or were rejected."""
-    campaign = campaign_of(sample_fleet(tmp_path, wide_table(3)), chosen=frozenset({"s0"}), again=True)
+    campaign = campaign_of(sample_fleet(tmp_path, wide_table(3)), chosen=frozenset({"s0"}), named=frozenset({"s0"}))
     rejected = ended("s1", StackState.REJECTED, run="before", generation="2")
     assert stacks_of(action_of(campaign, rejected, ended("s0", run="before", generation="2"))) == ["s0"]
     assert ending_of(action_of(campaign, rejected, ended("s0", generation="2"))) == (Ending.DONE, None)
