@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import Final
 
 from btp_trust_cli.rendering import printable
@@ -38,7 +39,7 @@ def _wave(plan: WavePlan) -> Iterator[str]:
 
 def _details(planned: PlannedStack) -> Iterator[str]:
     if planned.outcome.lines:
-        yield f"<details><summary>{_escaped(planned.stack.name)}: {planned.step}</summary>"
+        yield f"<details><summary>{_element(planned.stack.name)}: {planned.step}</summary>"
         yield ""
         yield from (f"- {_escaped(line)}" for line in planned.outcome.lines)
         yield from ("", "</details>", "")
@@ -46,4 +47,14 @@ def _details(planned: PlannedStack) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Keep texts of programs and targets from being markup: a table's cell, a link, an element."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.splitlines())).replace("@", "@\u200b")
+    return _unaddressed(_MARKUP.sub(r"\\\1", " ".join(text.splitlines())))
+
+
+def _element(text: str) -> str:
+    """Keep a text within an element as it is: a backslash, which Markdown leaves out, would be shown there."""
+    return _unaddressed(escape(text))
+
+
+def _unaddressed(text: str) -> str:
+    """Keep a text from telling somebody of the pull request."""
+    return text.replace("@", "@\u200b")

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from msgspec.structs import replace
 
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_fleet.plan.document import plan_document
@@ -88,6 +89,15 @@ def test_markdown_shows_markup_as_text(fleet: Fleet) -> None:
     """A link, an element, a cell and a mention."""
     (plan,) = plans_of(fleet, planned_rotation("acme-dev", lines=("<b>[a](b)|`c` @jane\n# d",)))
     assert "- \\<b\\>\\[a\\](b)\\|\\`c\\` @\u200bjane \\# d" in plan_markdown([plan])
+
+
+def test_markdown_summary_is_an_element(fleet: Fleet) -> None:
+    """Markdown's backslashes are shown there, and elements are obeyed."""
+    row = replace(fleet.waves[0].stacks[0], name="acme_<img>&@jane")
+    plan = WavePlan(fleet.waves[0], (PlannedStack(row, planned_rotation("acme-dev", lines=("Its step.",))),))
+    text = plan_markdown([plan])
+    assert "<summary>acme_&lt;img&gt;&amp;@\u200bjane: rotate</summary>" in text
+    assert "| acme\\_\\<img\\>\\&@\u200bjane |" in text
 
 
 def test_digest_of_others_has_no_file(fleet: Fleet) -> None:
