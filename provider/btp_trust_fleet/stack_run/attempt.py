@@ -159,6 +159,7 @@ def _failure_state(ended: Ended) -> StackState:
 def _pulumi_missing() -> ConfigurationError:
     return ConfigurationError(
         "Pulumi's command line failed to start.",
-        "PATH lacks the command `pulumi`: by it, each stack is previewed and updated.",
+        "PATH lacks the command `pulumi`, or has one that this system refuses to run: by it, each stack is previewed "
+        "and updated.",
         "Install Pulumi 3.250 or newer on the machine that runs the stacks, and put it on PATH.",
     )

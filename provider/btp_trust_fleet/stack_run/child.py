@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 SIGNALLED = 128
 """A shell's exit status of a command that a signal ended: 128 and the number."""
 MISSING = 127
-"""A shell's exit status of a command that PATH lacks."""
+"""A shell's exit status of a command that PATH lacks; here also of one that the system refuses to run."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def replace_process(parent: int, command: list[str]) -> int:
         return SIGNALLED + signal.SIGINT
     try:
         os.execvp(command[0], command)  # noqa: S606 - the user's own command line, without a shell
-    except FileNotFoundError:
+    except OSError:
         return MISSING
 
 
@@ -48,7 +48,7 @@ def watch(pipe: int, command: list[str]) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(command)  # noqa: S603 - as above
-    except FileNotFoundError:
+    except OSError:
         return MISSING
     threading.Thread(target=interrupt_at_end, args=(pipe, process), daemon=True).start()
     code = process.wait()

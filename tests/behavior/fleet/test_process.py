@@ -111,6 +111,17 @@ def test_missing_command_has_status(monkeypatch: pytest.MonkeyPatch, pipe: str) 
     signal.signal(signal.SIGINT, handler)
 
 
+@pytest.mark.parametrize("pipe", ["-", "0"])
+def test_unrunnable_command_has_status(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pipe: str) -> None:
+    """A file that the system refuses to run is as good as none: the user sees what to do, and no traceback."""
+    (tmp_path / "pulumi").write_text("#!/bin/sh\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: _Prctl())
+    handler = signal.getsignal(signal.SIGINT)
+    assert child.main([str(os.getppid()), pipe, "pulumi"]) == child.MISSING
+    signal.signal(signal.SIGINT, handler)
+
+
 def test_watcher_interrupts_at_end_of_pipe() -> None:
     """The command is interrupted once the starter's end of the pipe is closed."""
     read_end, write_end = os.pipe()
