@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import filelock
 import msgspec
@@ -17,7 +15,11 @@ from btp_trust.formatting import format_rfc3339
 from btp_trust_fleet.ledger.history import History
 from btp_trust_fleet.ledger.records import FORMAT, Record, RunStarted
 
-_FORMAT: Final = re.compile(rb'"format":(\d+)')
+
+class _Head(msgspec.Struct):
+    """What a line says of its format, whatever else it holds."""
+
+    format: int = FORMAT
 
 
 class LedgerFile:
@@ -112,6 +114,7 @@ def read_records(path: Path) -> tuple[list[Record], bool]:
     records = [_decode(line) for line in lines]
     for index, line in enumerate(lines):
         if records[index] is None and line and not (_is_torn(line) and _starts_run(records, index + 1)):
+            _refuse_format(path, index + 1, line)
             raise _unreadable(path, f"Line {index + 1} is something else than a record.")
     return [record for record in records if record is not None], bool(lines[-1])
 
@@ -122,6 +125,21 @@ def _decode(line: bytes) -> Record | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return None if isinstance(record, RunStarted) and record.format != FORMAT else record
+
+
+def _refuse_format(path: Path, number: int, line: bytes) -> None:
+    """Refuse a line of another format by its reason: the ledger is whole, and to move it away would lose rejections."""
+    try:
+        found = msgspec.json.decode(line, type=_Head).format
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    if found != FORMAT:
+        raise ConfigurationError(
+            f"The ledger {path} has another format.",
+            f"Line {number} is of format {found}, and this btp-trust reads format {FORMAT}.",
+            "Run the version of btp-trust that has written it, or a newer one. Leave the ledger where it is: it says "
+            "which stacks are done, and which a target rejected.",
+        )
 
 
 def _is_torn(line: bytes) -> bool:

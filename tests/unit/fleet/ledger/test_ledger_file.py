@@ -122,8 +122,9 @@ def test_newer_format_is_refused(path: Path) -> None:
     with locked_ledger(path) as ledger:
         ledger.append(RunStarted(format=FORMAT + 1, at=START, run="r1", verb=Verb.ROTATE, host="here", pid=1))
         ledger.append(STARTED)
-    with pytest.raises(ConfigurationError, match="Line 1"):
+    with pytest.raises(ConfigurationError, match="Line 1 is of format 2") as caught:
         read_records(path)
+    assert "version of btp-trust" in caught.value.remedy
 
 
 def test_unusable_paths_are_named(path: Path, tmp_path: Path) -> None:
