@@ -88,21 +88,22 @@ def ask_person(terminal: Terminal) -> Callable[[str], str] | None:
 def _read_line(question: str) -> str:
     try:
         return input(question)
-    except (EOFError, KeyboardInterrupt):
+    except (EOFError, KeyboardInterrupt, UnicodeDecodeError):  # the last one: bytes of another character set
         return ""
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let ctrl-C end a question, as it does before a driver counts interruptions."""
+    """Let ctrl-C and SIGTERM end a question: a driver only counts them, and would wait for an answer."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _digests(path: Path) -> set[str]:

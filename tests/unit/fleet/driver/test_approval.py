@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import threading
@@ -103,9 +104,9 @@ def test_unreadable_approval_is_named(tmp_path: Path, content: bytes | None) -> 
         approver_of(tmp_path, pipes())(plan_of(tmp_path, "file"))
 
 
-@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
-def test_end_of_input_approves_nothing(monkeypatch: pytest.MonkeyPatch, end: type[BaseException]) -> None:
-    """Nor does ctrl-C."""
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "")])
+def test_end_of_input_approves_nothing(monkeypatch: pytest.MonkeyPatch, end: Any) -> None:
+    """Nor does ctrl-C, nor bytes that are no text."""
 
     def fail(_: str) -> str:
         raise end
@@ -132,6 +133,8 @@ def test_question_can_be_interrupted() -> None:
     try:
         with interruptible():
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
