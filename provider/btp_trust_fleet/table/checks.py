@@ -13,7 +13,7 @@ from btp_trust_fleet.table.document import Document, Place
 from btp_trust_fleet.table.fleet import belongs
 from btp_trust_fleet.table.schema import STACK_PATTERN, FleetFile, WaveEntry, bare_stack
 
-_STACK: Final = re.compile(STACK_PATTERN)
+_STACK: Final = re.compile(STACK_PATTERN, re.ASCII)
 
 
 def check_file(file: FleetFile, document: Document) -> None:

@@ -23,6 +23,10 @@ _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`$")
 _MISSING: Final = re.compile(r"missing required field `(.*)`$")
 _PATTERN: Final = re.compile(r"Expected `str` matching regex .*")
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and symbols by Unicode, and yet nothing to see: fillers, joiners, selectors of variants."""
 _EXAMPLES: Final = {
     "name": "name: canary",
     "soak": "soak: 7d",
@@ -70,7 +74,7 @@ def _refuse_secrets(document: Document) -> None:
 def _refuse_invisible(document: Document) -> None:
     """Refuse line ends, control characters and outer blanks: a reviewer would miss them, and paths would have them."""
     for place, text in _texts(document.value, ()):
-        if not text.isprintable() or text != text.strip():
+        if not text.isprintable() or text != text.strip() or _BLANK.search(text):
             problem = "The value has an invisible character, or a blank at its beginning or end."
             raise document.refusal(place, problem, "Write it anew in one line, by hand.")
 

@@ -86,6 +86,7 @@ def test_empty_values_count_as_omitted(tmp_path: Path) -> None:
         ),
         ("name: quality", "name: canary", 17, ("The name 'canary' is that of line 11.", "a name of its own")),
         ("stack: live", "stack: ../live", 8, ("'../live' is impossible as the name of a stack.", "as Pulumi has it")),
+        ("stack: live", "stack: l\u0456ve", 8, ("is impossible as the name of a stack.", "as Pulumi has it")),
         ("stack: live", "stack: acme/trust/acme-dev", 8, ("The stack 'acme-dev' is that of line 2.", "of its own")),
         (
             "name: acme-dev\n",
@@ -98,6 +99,8 @@ def test_empty_values_count_as_omitted(tmp_path: Path) -> None:
         ("stack: live", 'stack: "live\\n"', 8, ("has an invisible character", "Write it anew")),
         ("[production, eu]", '[production, "eu\\n"]', 9, ("has an invisible character", "Write it anew")),
         ("connection: production", 'connection: "p\\e[31m"', 7, ("has an invisible character", "Write it anew")),
+        ('passive: "2028-11"', "passive: a\ufe0f", 14, ("has an invisible character", "Write it anew")),
+        ("connection: production", "connection: p\u3164", 7, ("has an invisible character", "Write it anew")),
         ("connection: production", 'connection: "p "', 7, ("a blank at its beginning or end", "Write it anew")),
         ("[acme-dev]", "[acme-dve]", 12, ("'acme-dve' is an unknown subaccount.", "Write acme-dev.")),
         ("[acme-dev]", "[zzz]", 12, ("'zzz' is an unknown subaccount.", "take it out of the wave")),
