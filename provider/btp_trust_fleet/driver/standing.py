@@ -84,7 +84,8 @@ def _after_failure(last: StackEnded, attempts: Sequence[StackRecord], now: datet
         return Standing(_FINAL[last.state], last.at)
     if _count(attempts, last) >= ATTEMPTS.get(last.state, 1):
         return Standing(Position.FAILED, last.at)
-    if last.state is StackState.LOCKED and now < last.at + LOCKED_PAUSE:
+    # A clock that was set back would make the pause as long as that.
+    if last.state is StackState.LOCKED and timedelta() <= now - last.at < LOCKED_PAUSE:
         return Standing(Position.WAITING, last.at + LOCKED_PAUSE)
     return Standing(Position.DUE)
 

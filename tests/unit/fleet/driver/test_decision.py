@@ -179,6 +179,7 @@ def test_lock_is_waited_for(fleet: Fleet) -> None:
     locked = ended(DEV, StackState.LOCKED, at=LATER)
     assert action_of(campaign_of(fleet), locked) == Wait(LATER + LOCKED_PAUSE)
     assert stacks_of(action_of(campaign_of(fleet), locked, now=LATER + LOCKED_PAUSE)) == [DEV]
+    assert stacks_of(action_of(campaign_of(fleet), locked, now=START)) == [DEV]  # the clock was set back
     assert ending_of(action_of(campaign_of(fleet), *[locked] * 10)) == (Ending.FAILED, "canary")
 
 
