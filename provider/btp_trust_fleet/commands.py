@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from btp_trust.formatting import format_rfc3339
 from btp_trust.runtime.host import system_clock
 from btp_trust_cli.exit_codes import Severity
 from btp_trust_cli.terminal import Terminal
@@ -131,12 +132,21 @@ def _drive(
             clock=machine.clock,
             stop=machine.stop,
         )
-        end = driver.run()
+        end, shown = driver.run(), ""
         while request.wait and end.ending is Ending.SOAK:
             view.pause()
+            if (words := _soak_words(end)) != shown:
+                machine.terminal.show(f"{format_rfc3339(machine.clock())} {words}\n")
+                shown = words
             machine.stop.wait(_SLICE_SECONDS)
             end = driver.run()
         return end
+
+
+def _soak_words(end: End) -> str:
+    """Say until when the command waits: it would be silent for days, as one that hangs."""
+    until = "" if end.until is None else format_rfc3339(end.until)
+    return f"{'' if end.wave is None else end.wave.name}: waits until {until}, as the wave before it soaks"
 
 
 def _view(campaign: Campaign, machine: Machine, history: History) -> PlainView | LiveView:

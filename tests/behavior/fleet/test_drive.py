@@ -134,6 +134,7 @@ def test_command_may_wait_for_the_soak(bench: Bench, monkeypatch: pytest.MonkeyP
     """In place of ending; ctrl-C ends the wait."""
     monkeypatch.setattr(Stop, "wait", lambda *_: bench.clock.advance(hours=12))
     assert bench.run(wait=True) == Severity.OK
+    assert bench.text.count("quality: waits until 2028-11-08T08:00:0") == 1
     bench = wide_bench(bench.folder, 1)
     write_table(bench.folder, TABLE.replace("2028-11", "2030-11"))
     monkeypatch.setattr(Stop, "wait", lambda stop, _: stop.request())
