@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from btp_trust_fleet.ledger.records import Record, RunStarted, StackEnded, StackRecord, WaveApproved, declares_as
 from btp_trust_fleet.stack_run.task import StackState, Verb
 from btp_trust_fleet.table.fleet import FleetStack, Wave
+from btp_trust_fleet.table.schema import bare_stack
 
 
 class History:
@@ -18,6 +19,7 @@ class History:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._of_stack: dict[str, list[StackRecord]] = {}
+        """By the last part of the name: a table may add the organization and the project, and means the same stack."""
         self._approvals: list[tuple[WaveApproved, dict[str, int]]] = []
         """Each with the number of records that each stack had then."""
         self.last_run: RunStarted | None = None
@@ -34,7 +36,7 @@ class History:
         elif isinstance(record, WaveApproved):
             self._approvals.append((record, {stack: len(self._of(stack)) for stack in record.plans}))
         else:
-            self._of_stack.setdefault(record.stack, []).append(record)
+            self._of_stack.setdefault(bare_stack(record.stack), []).append(record)
 
     def last(self, stack: str) -> StackRecord | None:
         """Return the last record of a stack, of any verb."""
@@ -73,4 +75,4 @@ class History:
         return not is_refused and all(declares_as(record, verb, stack) for record in since)
 
     def _of(self, stack: str) -> Sequence[StackRecord]:
-        return self._of_stack.get(stack, ())
+        return self._of_stack.get(bare_stack(stack), ())

@@ -159,6 +159,12 @@ def test_rejection_waits_for_a_person(fleet: Fleet, since: tuple[StackStarted, .
     assert ending_of(action_of(named, *records, ended(DEV))) == (Ending.DONE, None)
 
 
+def test_rejection_outlasts_another_spelling(fleet: Fleet) -> None:
+    """The table may name the organization and the project of a stack, or leave them out."""
+    rejected = ended(f"acme/trust-fleet/{DEV}", StackState.REJECTED, run="before")
+    assert ending_of(action_of(campaign_of(fleet), rejected)) == (Ending.FAILED, "canary")
+
+
 def test_postponed_rotation_waits(fleet: Fleet) -> None:
     """For a later command; the next wave too."""
     postponed = ended(DEV, StackState.POSTPONED)
