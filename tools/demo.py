@@ -73,7 +73,7 @@ def change_from_outside(demo: DemoEnvironment) -> None:
 
 def expiry(demo: DemoEnvironment) -> None:
     """Warn of a certificate that expires soon."""
-    demo.set_date("2028-11-01")
+    demo.set_date("2028-11-01", "12:00")
     demo.step(
         "Be warned of the expiry",
         "Two years later the certificate expires in four weeks. Every command says so, and what to do next:",

@@ -128,9 +128,9 @@ class DemoEnvironment:
         """Act in the cockpit, as a colleague."""
         self.call_control_plane("POST", f"subaccounts/{self.subaccount}/cockpit", {"action": action})
 
-    def set_date(self, day: str) -> None:
-        """Move the emulator's clock."""
-        self.call_control_plane("PUT", "clock", {"now": f"{day}T09:00:00Z"})
+    def set_date(self, day: str, time: str = "09:00") -> None:
+        """Move the emulator's clock. Days are counted from another time of day than that of an earlier certificate."""
+        self.call_control_plane("PUT", "clock", {"now": f"{day}T{time}:00Z"})
 
     def today(self) -> str:
         """Return the date of the emulator's clock."""
