@@ -17,7 +17,7 @@ from btp_trust_fleet.ledger.records import FORMAT, Record, RunStarted
 
 
 class _Head(msgspec.Struct):
-    """What a line says of its format, whatever else it holds."""
+    """What a line says of its format."""
 
     format: int = FORMAT
 

@@ -106,7 +106,7 @@ def test_unreadable_approval_is_named(tmp_path: Path, content: bytes | None) -> 
 
 @pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "")])
 def test_end_of_input_approves_nothing(monkeypatch: pytest.MonkeyPatch, end: Any) -> None:
-    """Nor does ctrl-C, nor bytes that are no text."""
+    """Ctrl-C, and bytes of another character set, are the end of it too."""
 
     def fail(_: str) -> str:
         raise end
