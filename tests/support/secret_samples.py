@@ -95,6 +95,7 @@ CREDENTIALS: Final = {
     "user": json.dumps({"name": "jane", "password": "correct horse"}),
     "XML": "<user><name>jane</name><password>correct horse</password></user>",
     "URL": "https://jane:correct-horse@service.example/path",
+    "URL, its password in quotes": "https://jane:'correct horse'@service.example/path",
     "client secret": SERVICE_KEY["clientsecret"],
     "client secret, old": "p0YhkRPLG2Kk2Wh+QKZ2q9lYqfE=",
     "client secret, its half": SERVICE_KEY["clientsecret"].rpartition("$")[2],

@@ -52,7 +52,9 @@ _FIELD_WORDS: Final = ("secret", "passw", "kennwort", "passphrase", "passcode", 
 """One of them is in each of these names."""
 _CLIENT_SECRET: Final = re.compile(r"[0-9A-Fa-f-]{4}\$[A-Za-z0-9_+/-]{16,}")
 """A client secret of XSUAA: a GUID, `$`, base64."""
-_URL_WITH_PASSWORD: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]*:[^\s/@\"'<>]+@", re.IGNORECASE)
+_URL_WITH_PASSWORD: Final = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]*:(?:[^\s/@\"'<>]+|\\*\"[^\"\n]+\"|\\*'[^'\n]+')@", re.IGNORECASE
+)
 _AUTHORIZATION: Final = re.compile(r"\b(Bearer|Basic)\s+([A-Za-z0-9._~+/-]{8,})=*", re.IGNORECASE)
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END (?:X509 |TRUSTED )?CERTIFICATE-----"

@@ -29,6 +29,11 @@ from btp_trust.parsing.urls import hide_credentials, host_and_path
         ("Give https://ja ne:secret@host.", "Give https://ja ***@host."),
         ("Give 'tls://jane:se cr'et@host' here.", "Give 'tls://***' here."),
         ("https%3A%2F%2Fjane%3Asecret%40host&a", "https%3A%2F%2F***"),
+        ('Give https://jane:"secret"@host/a', "Give https://***@host/a"),
+        ("Give https://jane:'a secret'@host/a", "Give https://***@host/a"),
+        ('Give https://jane:se"cr/et"@host/a', "Give https://***"),
+        ('{"uri":"https://host:443","mail":"jane@host"}', '{"uri":"https://host:443","mail":"jane@host"}'),
+        ("https://host/a;jsessionid=secret?b=c, then", "https://host/a;***, then"),
         (r"C:\Users\jane and https://host/a//b", r"C:\Users\jane and https://host/a//b"),
     ],
 )
@@ -37,7 +42,9 @@ def test_credentials_are_hidden(text: str, shown: str) -> None:
     assert hide_credentials(text) == shown
 
 
-@pytest.mark.parametrize("part", ["a-", "a:", "https://", "a@", "(", "://***", "%3A%2F%2F", "\\"])
+@pytest.mark.parametrize(
+    "part", ["a-", "a:", '//a:"', '//a:b"', '@//a:b"', "https://", "a@", "(", "://***", "%3A%2F%2F", "\\"]
+)
 def test_long_texts_are_quick(part: str) -> None:
     """The time grows with the length of a text: with its square, 100,000 characters would take minutes."""
     began = time.process_time()
@@ -45,7 +52,10 @@ def test_long_texts_are_quick(part: str) -> None:
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize(("rest", "shown"), [("jane:pw@host/a?b", "host/a"), ("a:b/c@host", "***"), ("host", "host")])
+@pytest.mark.parametrize(
+    ("rest", "shown"),
+    [("jane:pw@host/a?b", "host/a"), ("a:b/c@host", "***"), ("host/a;b=c", "host/a"), ("host", "host")],
+)
 def test_public_part_stays(rest: str, shown: str) -> None:
     """Host and path, for texts of others."""
     assert host_and_path(rest) == shown

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import msgspec
 
 from btp_trust.parsing.text_decoding import unescape_html
-from btp_trust.parsing.urls import host_and_path
+from btp_trust.parsing.urls import AFTER_SCHEME, host_and_path
 from btp_trust.service.transport.bearer import jwt_payload
 
 REDACTED: Final = "***"
@@ -36,7 +36,7 @@ _TECHNICAL_CLAIMS: Final = frozenset(
 """Claims about the client and the token, which may be shown."""
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MARKUP: Final = re.compile(r"<[!?/A-Za-z]")
-_URL: Final = re.compile(r"(://)([^\s\"'<>]*)")
+_URL: Final = re.compile(rf"(://){AFTER_SCHEME}")
 _WORD: Final = re.compile(r"[^\s\"'<>(),:;=]+")
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*)*")
 _ENCODED: Final = r"[A-Za-z0-9+/_=%-]{32,}"

@@ -170,8 +170,10 @@ def test_sentences_without_names_stay(text: str) -> None:
 @given(words, st.text(string.ascii_lowercase, min_size=1, max_size=12))
 def test_url_keeps_host_and_path(secret: str, path: str) -> None:
     """User, query and fragment of a URL are dropped."""
-    redacted = redact(f"POST https://{secret}:{secret}@s4.example/{path}?assertion={secret}#{secret} failed")
-    assert redacted == f"POST https://s4.example/{path} failed"
+    for password in (secret, f'"{secret}"', f"'{secret} {secret}'"):
+        for rest in (f"?assertion={secret}#{secret}", f";jsessionid={secret}"):
+            redacted = redact(f"POST https://{secret}:{password}@s4.example/{path}{rest} failed")
+            assert redacted == f"POST https://s4.example/{path} failed"
 
 
 @given(st.text())
