@@ -45,9 +45,13 @@ _STEP_WITH_MESSAGE: Final = re.compile(
     r"^( [ +~-]+ pulumi-python:\S+ \S+ \w+(?: \([\d.]+s\))?+(?: \[diff: \S+\])?+)[; ].*", re.MULTILINE
 )
 """A step, and the last message about its resource, which is under Diagnostics too."""
-_INTERRUPTED: Final = re.compile(
-    r"^ *Traceback \(most recent call last\):\n(?: +.*\n)*? *KeyboardInterrupt$", re.MULTILINE
+_TRACEBACK: Final = r"Traceback \(most recent call last\):\n(?:(?P=indent) +.*\n)*(?P=indent)\S.*"
+_TRACEBACKS: Final = re.compile(
+    rf"^(?P<indent> *){_TRACEBACK}"
+    rf"(?:\n(?: *\n)*(?P=indent)(?:During|The above) .*:\n(?: *\n)*(?P=indent){_TRACEBACK})*$",
+    re.MULTILINE,
 )
+"""The traceback of an exception, with those of the exceptions that came of it."""
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?(-----END CERTIFICATE-----|\.\.\.)", re.DOTALL)
 
 
@@ -337,9 +341,13 @@ def show_and_check(
 
 def filter_output(printed: str) -> list[str]:
     """Remove progress lines, tracebacks of interrupted programs, and the contents of PEMs."""
-    text = _INTERRUPTED.sub("", _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
+    text = _TRACEBACKS.sub(_unless_interrupted, _PEM.sub("-----BEGIN CERTIFICATE----- …", printed))
     kept = [line.rstrip() for line in _STEP_WITH_MESSAGE.sub(r"\1", text).splitlines()]
     return [line for line in kept if not _NOISE.search(line)]
+
+
+def _unless_interrupted(tracebacks: re.Match[str]) -> str:
+    return "" if "KeyboardInterrupt" in tracebacks[0] else tracebacks[0]
 
 
 def say(*lines: str) -> None:

@@ -112,9 +112,11 @@ def test_rejection_withholds_later_rotations(
         "turin": before["turin"].active,
         "lyon": before["lyon"].active,
     }
-    assert f"lyon ({guids['lyon'][:8]}): Generation '2028-11' was not made to sign" in withheld
     assert f"turin ({guids['turin'][:8]}): Generation '2028-11' was rejected by the target of s4" in withheld
-    assert "Then deploy again: that rotates what is left." in withheld
+    # The program fails a moment after the rollback, and on a loaded machine before it has registered the third.
+    is_refused = f"lyon ({guids['lyon'][:8]}): Generation '2028-11' was not made to sign" in withheld
+    assert is_refused == ("Then deploy again: that rotates what is left." in withheld)
+    assert is_refused == ("RotationTrigger lyon-rotation" in withheld)
 
     emulator.clear_journal()
     assert "was rejected by the target of s4" in project.up(*options, status=1).message[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from demo_environment import filter_output
 from support.paths import ROOT
 from support.pulumi_project import QUICK_VARIABLES, program_environment
 
@@ -82,6 +83,27 @@ def test_an_interrupted_demo_cleans_up(tmp_path: Path) -> None:
     assert demo.returncode == 128 + signal.SIGINT, output
     assert "all files are removed" in output
     assert _leftovers(tmp_path) == []
+
+
+FAILED = "    Traceback (most recent call last):\n      File a, line 1, in b\n        c()\n    RuntimeError: d\n"
+INTERRUPTED = FAILED.replace("RuntimeError: d", "KeyboardInterrupt")
+FOLLOWED = "\n    During handling of the above exception, another exception occurred:\n\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        (INTERRUPTED, ""),
+        (f"{INTERRUPTED}{FOLLOWED}{FAILED}", ""),
+        (f"{FAILED}{FOLLOWED}{INTERRUPTED}", ""),
+        (FAILED, FAILED),
+        (f"{FAILED}    more\n{INTERRUPTED}", f"{FAILED}    more\n"),
+    ],
+)
+def test_tracebacks_of_interruptions_are_omitted(printed: str, shown: str) -> None:
+    """Where the engine interrupts a program is a matter of time; the traceback of a failure stays."""
+    lines = filter_output(f"Diagnostics:\n{printed}    error: e\n")
+    assert [line for line in lines if line] == f"Diagnostics:\n{shown}    error: e\n".splitlines()
 
 
 @contextmanager
